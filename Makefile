@@ -1,0 +1,39 @@
+# Two commands do everything: `make reproduce` and `make test`. Each makes .venv first if it has to.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: setup reproduce test book lab bench clean
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	@echo "== Setting up .venv with $(PYTHON) from requirements.lock"
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11, 5) <= v < (3, 12) else "Python 3.11 (3.11.5 or later) is needed, this is %d.%d.%d. Install it, or name it: make PYTHON=/path/to/python3.11" % v[:3])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+reproduce: setup
+	@echo "== Reproducing the book: every notebook, every claim, then the pages"
+	$(BIN)/recsys reproduce
+
+test: setup
+	@echo "== Notebooks and claims (a recorded pass of this tree is used instead of running twice)"
+	$(BIN)/recsys reproduce --reuse
+	@echo "== Tests"
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+book: setup
+	$(BIN)/python -m recsys.book.build
+
+lab: setup
+	$(BIN)/jupyter lab
+
+bench: setup
+	$(BIN)/python bench/run.py
+
+clean:
+	rm -rf _build .reproduce .venv

@@ -1,0 +1,42 @@
+"""The book's small Sphinx extension: claim and cited numbers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+
+from recsys.book.claims import agrees, read_claims
+from recsys.book.lint import citation_keys
+
+
+def claim_role(name, rawtext, text, lineno, inliner, options=None, content=None):
+    """{claim}`0.107 <id>`: the number, marked with what it says; a warning where the claim disagrees."""
+    at = Path(inliner.document.settings.env.srcdir)
+    match = re.fullmatch(r"(.+?)\s*<([\w.@-]+)>", text, re.S)
+    claims = read_claims(at)
+    if not match or match.group(2) not in claims:
+        return [], [inliner.reporter.error(f"claim role: expected NUMBER <id of book/claims.yml>, found {text!r}", line=lineno)]
+    shown, claim = match.group(1), claims[match.group(2)]
+    if not agrees(shown, claim.value):
+        return [], [inliner.reporter.error(f"claim {claim.id}: the text says {shown}, the book's value is {claim.value}; "
+                                           "run recsys reproduce --update", line=lineno)]
+    node = nodes.abbreviation(rawtext, shown, explanation=f"{claim.says} [{claim.kind}, tolerance {claim.tolerance:g}]",
+                              classes=["claim"])
+    return [node], []
+
+
+def cited_role(name, rawtext, text, lineno, inliner, options=None, content=None):
+    """{cited}`0.107 <key>`: a number of somebody else, whose source is in the bibliography."""
+    match = re.fullmatch(r"(.+?)\s*<([\w.:-]+)>", text, re.S)
+    at = Path(inliner.document.settings.env.srcdir)
+    if not match or match.group(2) not in citation_keys(at):
+        return [], [inliner.reporter.error(f"cited role: expected NUMBER <key of the bibliography>, found {text!r}", line=lineno)]
+    return [nodes.inline(rawtext, match.group(1), classes=["cited"])], []
+
+
+def setup(app):
+    app.add_role("claim", claim_role)
+    app.add_role("cited", cited_role)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

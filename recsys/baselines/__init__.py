@@ -1,0 +1,14 @@
+"""Recommenders in NumPy and SciPy that any model has to beat, each small enough to read.
+
+All have ``fit(interactions)`` and ``score(users, history=None)``. Scores may tie;
+the rule that orders ties belongs to the ranking (``recsys.evaluation.TIE_RULE``).
+"""
+
+from recsys.baselines.als import ImplicitALS
+from recsys.baselines.ease import EASE
+from recsys.baselines.frequency import PersonalFrequency
+from recsys.baselines.history import recency_matrix
+from recsys.baselines.neighbours import ItemKNN, UserKNN
+from recsys.baselines.popularity import Popularity
+
+__all__ = ["EASE", "ImplicitALS", "ItemKNN", "PersonalFrequency", "Popularity", "UserKNN", "recency_matrix"]

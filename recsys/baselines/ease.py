@@ -1,0 +1,63 @@
+"""EASE: the linear item-to-item model with a closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from recsys.baselines.history import histories, recency_matrix
+from recsys.data import Interactions
+
+
+class EASE:
+    """Rebuild each history from itself with a matrix B of zero diagonal; B is one inversion.
+
+    min over B of ||X - XB||^2 + l2 ||B||^2 with diag(B) = 0, solved by
+    B = I - P / diag(P) columnwise, P = (X'X + l2 I)^-1.
+
+    Parameters
+    ----------
+    l2 : float
+    recency : float
+        Weight of an event of the history at prediction: ``recency ** age``. The
+        fit does not use it.
+
+    Source: Steck (2019), equation 8.
+    """
+
+    def __init__(self, l2: float = 400.0, recency: float = 1.0) -> None:
+        if l2 <= 0:
+            raise ValueError(f"l2 must be positive, so that the inverse exists; {l2} came.")
+        self.l2, self.recency = l2, recency
+
+    def fit(self, interactions: Interactions) -> EASE:
+        self.interactions = interactions
+        seen = interactions.seen()
+        gram = (seen.T @ seen).toarray(order="F")
+        gram[np.diag_indices_from(gram)] += self.l2
+        inverse = invert_positive(gram)
+        self.weights = inverse / -np.diag(inverse)
+        np.fill_diagonal(self.weights, 0.0)
+        return self
+
+    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+        """(len(users), n_items) scores."""
+        past = recency_matrix(histories(self, users, history), self.recency)
+        return past @ self.weights
+
+
+def invert_positive(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of a symmetric positive definite matrix by Cholesky (LAPACK potrf and potri).
+
+    Parameters
+    ----------
+    matrix : (n, n) float array in Fortran order; it is overwritten
+
+    Raises ``ValueError`` if it is not positive definite.
+    """
+    factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
+    if failed:
+        raise ValueError(f"The matrix is not positive definite (leading minor {failed}): raise l2.")
+    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    lower = np.tril(inverse)
+    return lower + np.tril(lower, -1).T

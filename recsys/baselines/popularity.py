@@ -1,0 +1,22 @@
+"""Popularity: everybody is shown what most rows are about. The floor under every other number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recsys.baselines.history import histories
+from recsys.data import Interactions
+
+
+class Popularity:
+    """Score of an item = its number of rows in the fitted log, the same for every user."""
+
+    def fit(self, interactions: Interactions) -> Popularity:
+        self.interactions = interactions
+        self.counts = np.bincount(interactions.items, minlength=interactions.n_items).astype(float)
+        return self
+
+    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+        """(len(users), n_items) scores; a history changes nothing."""
+        histories(self, users, history)
+        return np.tile(self.counts, (len(users), 1))

@@ -1,0 +1,118 @@
+"""The command line: ``recsys doctor``, ``recsys data``, ``recsys reproduce``. Thin: each calls a room below."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Check this machine, get the data, reproduce the book.")
+data_app = typer.Typer(no_args_is_help=True, help="The data sets: list, fetch, where they are, their cards.")
+app.add_typer(data_app, name="data")
+
+
+@app.command()
+def doctor() -> None:
+    """One line a requirement: [ok], or [fail] with the mend."""
+    from recsys.cli.doctor import checks
+
+    results = list(checks())
+    for ok, what, mend in results:
+        typer.echo(f"[ok]   {what}" if ok else f"[fail] {what}. Mend: {mend}")
+    raise typer.Exit(0 if all(ok for ok, _, _ in results) else 1)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Name, size and title of every data set."""
+    from recsys.data import catalogue
+
+    for entry in catalogue().values():
+        typer.echo(f"{entry.name:16} {entry.counts['rows']:>9,} rows  {entry.title}")
+
+
+@data_app.command("fetch")
+def data_fetch(name: Annotated[list[str], typer.Argument(help="Names from `recsys data list`; none means all.")] = None) -> None:
+    """Get data sets into the cache; a good copy is left alone, a damaged one replaced."""
+    from recsys.data import catalogue, fetch
+
+    for wanted in name or catalogue():
+        typer.echo(f"{wanted}: {_or_fail(fetch, wanted)}")
+
+
+@data_app.command("where")
+def data_where(name: str) -> None:
+    """Every place that could hold a data set, and what is there."""
+    from recsys.data import where
+
+    for attempt in _or_fail(where, name):
+        typer.echo(f"{attempt.place}: {attempt.problem or 'there, content hash agrees'}")
+
+
+@data_app.command("card")
+def data_card(name: Annotated[str, typer.Argument(help="Empty with --write.")] = "",
+              write: Annotated[bool, typer.Option(help="Write the page of every data set into the book.")] = False) -> None:
+    """Print a data card, or write all of them into the book."""
+    from recsys.data import card
+
+    if write:
+        from recsys.book.build import write_cards
+        from recsys.book.root import root
+
+        for path in write_cards(root()):
+            typer.echo(f"wrote {path.name}")
+    else:
+        typer.echo(_or_fail(card, name))
+
+
+@app.command()
+def reproduce(
+    full: Annotated[bool, typer.Option(help="Also run the studies, each at most 15 minutes.")] = False,
+    update: Annotated[bool, typer.Option(help="Rewrite outputs, claims and prose for a reviewed diff.")] = False,
+    reuse: Annotated[bool, typer.Option(help="Use the recorded pass of this very tree, if there is one.")] = False,
+) -> None:
+    """Execute every notebook afresh, check every claim, build the book."""
+    from recsys.book import build, claims, reproduce as engine, studies
+    from recsys.book.root import root
+
+    at = root()
+    if full:
+        for name in studies.names(at):
+            typer.echo(f"Running the study {name} ...")
+            typer.echo(f"  {studies.run_study(at, name):.0f} s")
+    if update:
+        typer.echo("Executing every notebook and storing what it prints ...")
+        build.write_cards(at)
+        changed = engine.update(at, typer.echo)
+        typer.echo("\n".join(["Changed:", *changed]) if changed else "No claim and no prose changed.")
+    record = engine.recorded(at) if reuse else None
+    if record:
+        typer.echo("A pass of this very tree is recorded; not executing the notebooks again.")
+    else:
+        typer.echo("Executing every notebook and comparing what it prints ...")
+        record = engine.reproduce(at, typer.echo)
+    typer.echo("Building the book from stored outputs, warnings are errors ...")
+    page = build.build(at, typer.echo)
+    typer.echo("\nNotebook run times: " + ", ".join(f"{name} {run['seconds']:.0f} s" for name, run in record["notebooks"].items()))
+    typer.echo(engine.table(at, record["claims"]))
+    failed = [name for name, run in record["notebooks"].items() if not run["ok"]]
+    if failed:
+        typer.echo(f"Notebooks that did not come again: {', '.join(failed)} (see above)")
+    if page is None:
+        typer.echo("The book did not build (see above)")
+    else:
+        typer.echo(f"The book: {page}")
+    raise typer.Exit(0 if record["ok"] and page else 1)
+
+
+def _or_fail(function, *arguments):
+    """Call ``function``; an error of the data room becomes one message and exit status 1."""
+    from recsys.data import DataError
+
+    try:
+        return function(*arguments)
+    except DataError as error:
+        typer.echo(f"recsys: {error}", err=True)
+        sys.exit(1)

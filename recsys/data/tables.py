@@ -1,0 +1,73 @@
+"""Reading delimited text strictly: the first bad row is named, never dropped or filled in."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import pandas as pd
+
+from recsys.data.errors import DataError
+
+MEND = "Mend: delete the file and fetch it again (recsys data fetch NAME)."
+
+
+def read_table(content: bytes, columns: Mapping[str, str], *, file: str, separator: str,
+               header: bool, encoding: str = "utf-8-sig") -> pd.DataFrame:
+    """Read ``content`` into a frame with exactly ``columns`` (name to dtype).
+
+    Line ends may be of any system. Rows are counted from 1 as an editor counts
+    them, so the header, where there is one, is row 1.
+
+    Raises
+    ------
+    DataError
+        A wrong header, a row with too few or too many fields, or a field that is
+        not of its column's type: with the file, the row and the mend.
+    """
+    options = dict(sep=separator, encoding=encoding, keep_default_na=False,
+                   header=0 if header else None, names=None if header else list(columns))
+    if header:
+        found = pd.read_csv(io.BytesIO(content), nrows=0, **options).columns.tolist()
+        if found != list(columns):
+            raise DataError(f"{file}, row 1: expected the columns {list(columns)}, found {found}. {MEND}")
+    try:
+        return pd.read_csv(io.BytesIO(content), dtype=dict(columns), **options)
+    except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors too
+        _name_first_bad_row(content, columns, file, separator, header, encoding)
+        raise DataError(f"{file}: {error}. {MEND}") from error
+
+
+def require(frame: pd.DataFrame, column: str, good: pd.Series, expected: str, *, file: str,
+            header: bool) -> None:
+    """Raise ``DataError`` for the first row of ``frame`` where ``good`` is false."""
+    if not good.all():
+        position = int((~good.to_numpy()).argmax())
+        raise DataError(f"{file}, row {position + 1 + header}: expected {expected} in {column}, "
+                        f"found {frame[column].iloc[position]!r}. {MEND}")
+
+
+def _name_first_bad_row(content, columns, file, separator, header, encoding) -> None:
+    """The slow road, taken only when the fast one failed: find the row, then raise."""
+    import csv
+
+    text = io.StringIO(content.decode(encoding, errors="replace"))
+    for number, fields in enumerate(csv.reader(text, delimiter=separator), start=1):
+        if number == 1 and header:
+            continue
+        if len(fields) != len(columns):
+            raise DataError(f"{file}, row {number}: expected {len(columns)} fields, found {len(fields)}: "
+                            f"{fields!r}. The file may be cut short. {MEND}")
+        for (name, kind), field in zip(columns.items(), fields, strict=True):
+            if kind.startswith("int") and not field.strip().lstrip("+-").isdigit():
+                raise DataError(f"{file}, row {number}: expected an integer in {name}, found {field!r}. {MEND}")
+            if kind.startswith("float") and not _is_number(field):
+                raise DataError(f"{file}, row {number}: expected a number in {name}, found {field!r}. {MEND}")
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
