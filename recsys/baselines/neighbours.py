@@ -37,14 +37,14 @@ class ItemKNN:
         self.interactions = interactions
         items = interactions.seen().T.tocsr()
         self.similarity = sparse.vstack([
-            _nearest(_shrunk_cosine(items, items, rows, self.shrinkage, drop_self=True), self.neighbours)
-            for rows in _chunks(items.shape[0])]).tocsr()
+            _nearest(_shrunk_cosine(items, items, rows, self.shrinkage, itself=rows), self.neighbours)
+            for rows in _chunks(items.shape[0])]).T.tocsr()  # (item of the history, item scored)
         return self
 
     def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = recency_matrix(histories(self, users, history), self.recency)
-        return (past @ self.similarity.T).toarray()
+        return (past @ self.similarity).toarray()
 
 
 class UserKNN:
@@ -67,15 +67,10 @@ class UserKNN:
     def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = histories(self, users, history).seen()
-        itself = None if history is not None else np.asarray(users)
         scores = np.empty((len(users), self.interactions.n_items))
         for rows in _chunks(len(users)):
-            similarity = _shrunk_cosine(past, self.matrix, rows, self.shrinkage, drop_self=False)
-            if itself is not None:
-                similarity = similarity.tolil()
-                similarity[np.arange(len(rows)), itself[rows]] = 0.0
-                similarity = similarity.tocsr()
-                similarity.eliminate_zeros()
+            itself = None if history is not None else np.asarray(users)[rows]
+            similarity = _shrunk_cosine(past, self.matrix, rows, self.shrinkage, itself)
             scores[rows] = (_nearest(similarity, self.neighbours) @ self.matrix).toarray()
         return scores
 
@@ -85,20 +80,23 @@ def _chunks(n: int) -> list[np.ndarray]:
 
 
 def _shrunk_cosine(left: sparse.csr_matrix, right: sparse.csr_matrix, rows: np.ndarray, shrinkage: float,
-                   drop_self: bool) -> sparse.csr_matrix:
-    """Similarity of ``left[rows]`` to every row of ``right``; both hold zeros and ones."""
+                   itself: np.ndarray | None) -> sparse.csr_matrix:
+    """Similarity of ``left[rows]`` to the rows of ``right``, without those that ``itself`` names; all zeros and ones."""
     both = (left[rows] @ right.T).tocoo()
     n_left = np.diff(left.indptr)[rows].astype(float)
     n_right = np.diff(right.indptr).astype(float)
     values = both.data / (np.sqrt(n_left[both.row] * n_right[both.col]) + shrinkage)
-    keep = rows[both.row] != both.col if drop_self else slice(None)
+    keep = slice(None) if itself is None else itself[both.row] != both.col
     return sparse.csr_matrix((values[keep], (both.row[keep], both.col[keep])), shape=both.shape)
 
 
 def _nearest(similarity: sparse.csr_matrix, neighbours: int) -> sparse.csr_matrix:
     """Keep the largest entries of each row; among equals the smaller column stays."""
-    row = np.repeat(np.arange(similarity.shape[0]), np.diff(similarity.indptr))
-    order = np.lexsort((similarity.indices, -similarity.data, row))
-    place = np.arange(len(row)) - similarity.indptr[row]  # rows stay together when sorted
-    kept = order[place < neighbours]
-    return sparse.csr_matrix((similarity.data[kept], (row[kept], similarity.indices[kept])), shape=similarity.shape)
+    similarity.sort_indices()
+    starts = similarity.indptr
+    kept = [start + np.argsort(-similarity.data[start:end], kind="stable")[:neighbours]
+            for start, end in zip(starts[:-1], starts[1:], strict=True)]
+    counts = np.minimum(np.diff(starts), neighbours)
+    entries = np.concatenate(kept) if kept else np.empty(0, dtype=int)
+    return sparse.csr_matrix((similarity.data[entries], similarity.indices[entries],
+                              np.concatenate([[0], np.cumsum(counts)])), shape=similarity.shape)

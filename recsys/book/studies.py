@@ -62,10 +62,11 @@ def fingerprint(at: Path, name: str) -> dict[str, str]:
 def run_study(at: Path, name: str) -> float:
     """Run a study and write its artefact; returns the seconds it took."""
     module = _module(at, name)
+    made_from = fingerprint(at, name)
     start = time.perf_counter()
     result = module.run(module.CONFIG)
     seconds = time.perf_counter() - start
-    artefact = {"made_from": fingerprint(at, name), "config": module.CONFIG, "seconds": round(seconds, 1), "result": result}
+    artefact = {"made_from": made_from, "config": module.CONFIG, "seconds": round(seconds, 1), "result": result}
     (at / "studies" / f"{name}.json").write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
     return seconds
 

@@ -58,8 +58,8 @@ class Interactions:
         lengths = {name: len(getattr(self, name)) for name in ("users", "items", "values", "times")}
         if len(set(lengths.values())) != 1:
             raise DataError(f"Interactions need columns of equal length; these came: {lengths}.")
-        _check_rows(self.users, "user index", 0, len(self.user_ids))
-        _check_rows(self.items, "item index", 0, len(self.item_ids))
+        _check_rows(self.users, "a user index", 0, len(self.user_ids))
+        _check_rows(self.items, "an item index", 0, len(self.item_ids))
         bad = np.flatnonzero(~np.isfinite(self.values))
         if bad.size:
             raise DataError(f"Row {bad[0]}: expected a finite value, found {self.values[bad[0]]}.")
@@ -108,7 +108,7 @@ class Interactions:
     def of_users(self, users: np.ndarray) -> Interactions:
         """The histories of ``users``, renumbered: row r of the result is ``users[r]``."""
         users = np.asarray(users, dtype=np.int64)
-        _check_rows(users, "user index", 0, self.n_users)
+        _check_rows(users, "a user index", 0, self.n_users)
         row_of = np.full(self.n_users, -1)
         row_of[users] = np.arange(len(users))
         rows = np.flatnonzero(row_of[self.users] >= 0)
@@ -178,9 +178,16 @@ class Baskets:
         if interactions.time_unit != "day":
             raise DataError(f'Baskets need times in days, but these are in "{interactions.time_unit}". '
                             "Divide the times by the length of a day first.")
-        rows = np.unique(np.stack([interactions.users, interactions.times, interactions.items], 1), axis=0)
-        first = np.flatnonzero(np.any(np.diff(rows[:, :2], axis=0, prepend=-1), axis=1))
-        arrays = (rows[first, 0], rows[first, 1], np.append(first, len(rows)), rows[:, 2])
+        users, days, items = interactions.users, interactions.times, interactions.items
+        order = np.lexsort((items, days, users))
+        users, days, items = users[order], days[order], items[order]
+        new_basket = np.ones(len(users), dtype=bool)
+        new_basket[1:] = (np.diff(users) != 0) | (np.diff(days) != 0)
+        new_item = new_basket.copy()
+        new_item[1:] |= np.diff(items) != 0
+        users, days, items, new_basket = users[new_item], days[new_item], items[new_item], new_basket[new_item]
+        first = np.flatnonzero(new_basket)
+        arrays = (users[first], days[first], np.append(first, len(items)), items)
         for array in arrays:
             array.setflags(write=False)
         return cls(*arrays, interactions.user_ids, interactions.item_ids)
@@ -196,16 +203,16 @@ class Baskets:
 def _check_rows(array: np.ndarray, what: str, low: int, high: int) -> None:
     bad = np.flatnonzero((array < low) | (array >= high))
     if bad.size:
-        raise DataError(f"Row {bad[0]}: expected a {what} from {low} to {high - 1}, found {array[bad[0]]}.")
+        raise DataError(f"Row {bad[0]}: expected {what} from {low} to {high - 1}, found {array[bad[0]]}.")
 
 
 def _integers(column, what: str, source: str) -> np.ndarray:
     array = np.asarray(column)
     if np.issubdtype(array.dtype, np.integer):
         return array
-    for row, value in enumerate(array.tolist()):
-        if isinstance(value, bool) or not isinstance(value, int) and not (
-                isinstance(value, float) and value.is_integer()):
+    for row, value in enumerate(array.tolist() if isinstance(column, np.ndarray) else list(column)):
+        if isinstance(value, bool) or not (isinstance(value, (int, np.integer)) or
+                                           isinstance(value, float) and value.is_integer()):
             raise DataError(f"{source}, row {row}: expected an integer {what}, found {value!r}. "
                             "Number the ids first, or remove the row.")
     return array.astype(np.int64)

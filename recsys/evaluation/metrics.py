@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-NDCG_VARIANTS = ("capped", "all-relevant", "full-k", "retrieved", "clipped-discount")
-"""Five meanings of one name; see ``ndcg``."""
+NDCG_VARIANTS = ("capped", "all-relevant", "full-k", "retrieved", "clipped-discount", "clipped-discount-all-relevant")
+"""Six meanings of one name; see ``ndcg``."""
 
 
 def precision(hits: np.ndarray) -> np.ndarray:
@@ -60,6 +60,7 @@ def ndcg(hits: np.ndarray, n_relevant: np.ndarray, variant: str = "capped") -> n
           metric computes that is shown only the k retrieved items.
         - ``clipped-discount``: as capped, with discount 1 / max(1, log2(place)), so
           that places 1 and 2 count the same.
+        - ``clipped-discount-all-relevant``: both of these.
 
     Returns
     -------
@@ -71,10 +72,10 @@ def ndcg(hits: np.ndarray, n_relevant: np.ndarray, variant: str = "capped") -> n
     if variant not in NDCG_VARIANTS:
         raise ValueError(f"Unknown nDCG variant {variant!r}; expected one of {', '.join(NDCG_VARIANTS)}.")
     k = _checked(hits, n_relevant).shape[1]
-    ideal_hits = {"all-relevant": n_relevant, "full-k": np.full(len(hits), k),
+    ideal_hits = {"all-relevant": n_relevant, "clipped-discount-all-relevant": n_relevant, "full-k": np.full(len(hits), k),
                   "retrieved": hits.sum(axis=1)}.get(variant, np.minimum(n_relevant, k))
     places = np.arange(1, max(k, int(np.max(ideal_hits, initial=1))) + 1)
-    discount = 1 / (np.maximum(1, np.log2(places)) if variant == "clipped-discount" else np.log2(places + 1))
+    discount = 1 / (np.maximum(1, np.log2(places)) if variant.startswith("clipped") else np.log2(places + 1))
     gain = hits @ discount[:k]
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[ideal_hits]
     return np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)

@@ -51,9 +51,9 @@ class Split:
         if not (part == TEST).any():
             raise ValueError(f"The split has no test rows ({self.protocol}): "
                              "no user has enough events for it. Use a larger log or another split.")
-        leaks = self.leaks()
-        if self.ordered and leaks["later than the user's test"]:
-            raise ValueError(f"{leaks} in a split that promises order in time ({self.protocol}).")
+        if self.ordered and self._later_than_own_test():
+            raise ValueError(f"{self._later_than_own_test()} fitted rows are later than their user's test, in a "
+                             f"split that promises order in time ({self.protocol}).")
 
     @property
     def train(self) -> Interactions:
@@ -85,13 +85,17 @@ class Split:
         data = self.interactions
         fitted, test = self.part <= VALIDATION, self.part == TEST
         pair = data.users * data.n_items + data.items
-        first_test = np.full(data.n_users, np.iinfo(np.int64).max)
-        np.minimum.at(first_test, data.users[test], data.times[test])
-        times, users = data.times[fitted], data.users[fitted]
         return {"fitted rows": int(fitted.sum()), "test rows": int(test.sum()),
                 "repeated pairs": int(np.isin(np.unique(pair[test]), pair[fitted]).sum()),
-                "later than the user's test": int((times > first_test[users]).sum()),
-                "later than any test": int((times > first_test.min()).sum())}
+                "later than the user's test": self._later_than_own_test(),
+                "later than any test": int((data.times[fitted] > data.times[test].min()).sum())}
+
+    def _later_than_own_test(self) -> int:
+        data = self.interactions
+        fitted, test = self.part <= VALIDATION, self.part == TEST
+        first_test = np.full(data.n_users, np.iinfo(np.int64).max)
+        np.minimum.at(first_test, data.users[test], data.times[test])
+        return int((data.times[fitted] > first_test[data.users[fitted]]).sum())
 
 
 def leave_last_out(interactions: Interactions, ties: str = TIE_BREAK, seed: int = 0) -> Split:
@@ -114,12 +118,15 @@ def last_basket(interactions: Interactions, min_days: int = 3) -> Split:
 
     Users with fewer than ``min_days`` days stay in train. Nothing is ordered within a day.
     """
-    days = np.unique(np.stack([interactions.users, interactions.times], 1), axis=0)
-    n_days = np.bincount(days[:, 0], minlength=interactions.n_users)
-    ends = np.cumsum(n_days)
-    last = days[np.maximum(ends - 1, 0), 1]
-    before = days[np.maximum(ends - 2, 0), 1]
     users, times = interactions.users, interactions.times
+    order = interactions.by_time()
+    new_day = np.diff(times[order], prepend=times.min() - 1) != 0
+    new_day |= np.diff(users[order], prepend=-1) != 0
+    day_users, days = users[order][new_day], times[order][new_day]
+    n_days = np.bincount(day_users, minlength=interactions.n_users)
+    ends = np.cumsum(n_days)
+    last = days[np.maximum(ends - 1, 0)]
+    before = days[np.maximum(ends - 2, 0)]
     enough = n_days[users] >= min_days
     part = np.where(enough & (times == last[users]), TEST,
                     np.where(enough & (times == before[users]), VALIDATION, TRAIN))
