@@ -36,7 +36,17 @@ def cited_role(name, rawtext, text, lineno, inliner, options=None, content=None)
     return [nodes.inline(rawtext, match.group(1), classes=["cited"])], []
 
 
+def without_thebe(app, pagename, templatename, context, doctree):
+    """Drop the scripts of a live-code service that the book does not use and that needs a network."""
+    def kept(asset):
+        return "thebe" not in f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', '')}".lower()
+
+    for kind in ("script_files", "css_files"):
+        context[kind] = [asset for asset in context.get(kind, []) if kept(asset)]
+
+
 def setup(app):
+    app.connect("html-page-context", without_thebe, priority=900)
     app.add_role("claim", claim_role)
     app.add_role("cited", cited_role)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

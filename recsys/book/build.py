@@ -23,7 +23,7 @@ def write_cards(at: Path) -> list[Path]:
 
 def build(at: Path, say=print) -> Path | None:
     """Build the pages; the path of the first page, or None after printing what was wrong."""
-    command = [sys.executable, "-m", "jupyter_book", "build", "--warningiserror", "--keep-going", "--all", str(at)]
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "--warningiserror", "--keep-going", "--all", str(at)]
     done = subprocess.run(command, cwd=at, capture_output=True, text=True)
     if done.returncode:
         say(done.stdout + done.stderr)

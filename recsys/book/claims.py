@@ -119,10 +119,10 @@ def update_claims(at: Path, computed: dict[str, float]) -> list[str]:
         if re.match(r"^[\w.@-]+:\s*$", line):
             current = line.rstrip(": ")
         elif current in computed and line.strip().startswith("value:") and not claims[current].holds(computed[current]):
-            digits = len(repr(claims[current].value).partition(".")[2])
-            new = round(computed[current], digits) if digits else int(round(computed[current]))
+            old = line.partition(":")[2].strip()
+            new = f"{computed[current]:.{len(old.partition('.')[2])}f}"
             lines[number] = f"  value: {new}"
-            changed.append(f"{current}: {claims[current].value} -> {new}")
+            changed.append(f"{current}: {old} -> {new}")
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return changed
 

@@ -1,0 +1,193 @@
+"""Checks of what a caller hands in, with errors that name the mend.
+
+The NumPy reference and both twins use the same checks, so that bad input is answered
+with the same words everywhere. Nothing here touches more than shapes, dtypes and numbers,
+apart from `check_finite`, which reads a NumPy array; each twin has its own.
+
+Masks are boolean and True marks a real position. A mask never gains axes by itself: a
+(batch, length) mask against (batch, queries, keys) scores would be read as
+(queries, keys) wherever batch and queries happen to be equal.
+"""
+
+import math
+
+import numpy as np
+
+
+def check_temperature(temperature: float) -> None:
+    """Require a positive, finite temperature.
+
+    Raises:
+        ValueError: the temperature is zero, negative, infinite or not a number.
+    """
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(
+            f"temperature: expected a finite number above 0, got {temperature}; "
+            "for the limit at 0 take the argmax of the scores"
+        )
+
+
+def check_boolean(name: str, mask) -> None:
+    """Require a mask of dtype bool, from NumPy or either framework.
+
+    Raises:
+        ValueError: any other dtype.
+    """
+    dtype = str(mask.dtype).split(".")[-1]
+    if dtype != "bool":
+        raise ValueError(
+            f"{name}: expected dtype bool with True = real position, got {dtype}; "
+            f"compare first, for example {name} = ids != 0"
+        )
+
+
+def check_mask(mask, scores_shape, axis: int = -1) -> None:
+    """Require a mask that fits the scores axis by axis.
+
+    Each axis of the mask has the size of the scores or 1; the normalised axis is full.
+
+    Args:
+        mask: boolean array or tensor.
+        scores_shape: shape of the scores, such as (batch, queries, keys).
+        axis: the axis over which the scores are normalised.
+
+    Raises:
+        ValueError: another dtype, another number of axes, or a size that does not fit.
+    """
+    check_boolean("mask", mask)
+    shape, expected = tuple(mask.shape), tuple(scores_shape)
+    fits = len(shape) == len(expected) and all(
+        size in (1, full) for size, full in zip(shape, expected)
+    )
+    if not fits or shape[axis] != expected[axis]:
+        raise ValueError(
+            f"mask: expected the shape of the scores {expected}, with 1 allowed on any axis "
+            f"but the normalised one ({axis}), got {shape}; insert axes by hand, for example "
+            "padding_mask[:, None, :] for (batch, queries, keys)"
+        )
+
+
+def check_padding_mask(padding_mask, items_shape) -> None:
+    """Require a boolean (batch, length) mask beside (batch, length, dim) items.
+
+    Raises:
+        ValueError: another dtype or another shape.
+    """
+    check_boolean("padding_mask", padding_mask)
+    shape, expected = tuple(padding_mask.shape), tuple(items_shape)[:-1]
+    if shape != expected:
+        raise ValueError(
+            f"padding_mask: expected shape {expected}, one entry for each item, got {shape}; "
+            "make it from the same ids as the items, for example padding_mask = ids != 0"
+        )
+
+
+def check_axes(name: str, array, axes: tuple[str, ...]) -> None:
+    """Require as many axes as there are names in `axes`.
+
+    Raises:
+        ValueError: more or fewer axes.
+    """
+    if len(array.shape) != len(axes):
+        raise ValueError(
+            f"{name}: expected the axes ({', '.join(axes)}), got shape {tuple(array.shape)}"
+        )
+
+
+def check_batches(query, items) -> None:
+    """Require as many rows of queries as of items: a batch of one is not repeated.
+
+    Raises:
+        ValueError: the first axes differ.
+    """
+    if query.shape[0] != items.shape[0]:
+        raise ValueError(
+            f"query and items: expected as many rows in both, got {query.shape[0]} and "
+            f"{items.shape[0]}; repeat the shorter one by hand"
+        )
+
+
+def check_query_key(query, key) -> None:
+    """Require queries and keys that belong together.
+
+    Args:
+        query: (..., queries, dim); key: (..., keys, dim).
+
+    Raises:
+        ValueError: unequal leading axes or unequal dim.
+    """
+    q, k = tuple(query.shape), tuple(key.shape)
+    if min(len(q), len(k)) < 2 or q[:-2] != k[:-2]:
+        raise ValueError(
+            "query and key: expected (..., queries, dim) and (..., keys, dim) with equal "
+            f"leading axes, got {q} and {k}; insert axes by hand, for example query[:, None, :]"
+        )
+    if q[-1] != k[-1]:
+        raise ValueError(
+            f"query and key: expected the same last axis, got {q[-1]} and {k[-1]}; "
+            "project one of them first or use additive or bilinear scores"
+        )
+
+
+def check_values(scores, values) -> None:
+    """Require one value for each key.
+
+    Args:
+        scores: (..., queries, keys); values: (..., keys, value_dim).
+
+    Raises:
+        ValueError: unequal leading axes, or more or fewer values than keys.
+    """
+    s, v = tuple(scores.shape), tuple(values.shape)
+    if min(len(s), len(v)) < 2 or s[:-2] + s[-1:] != v[:-1]:
+        raise ValueError(
+            "scores and values: expected (..., queries, keys) and (..., keys, value_dim) with "
+            f"equal leading axes and one value for each key, got {s} and {v}"
+        )
+
+
+def check_same_shape(first_name: str, first, second_name: str, second) -> None:
+    """Require equal shapes: (batch, 1) against (batch,) broadcasts to (batch, batch).
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if tuple(first.shape) != tuple(second.shape):
+        raise ValueError(
+            f"{first_name} and {second_name}: expected equal shapes, got {tuple(first.shape)} "
+            f"and {tuple(second.shape)}; drop or add an axis by hand, for example "
+            f"{first_name}.squeeze(-1)"
+        )
+
+
+def check_heads(dim: int, n_heads: int) -> None:
+    """Require a dimension that divides by a positive number of heads.
+
+    Raises:
+        ValueError: it does not divide.
+    """
+    if n_heads < 1 or dim % n_heads:
+        raise ValueError(
+            f"dim and n_heads: expected a dim that divides by a positive n_heads, got "
+            f"dim {dim} and n_heads {n_heads}; change one of them"
+        )
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Require an array without infinities and NaN.
+
+    Raises:
+        ValueError: a value is not finite; the message gives the first such index.
+    """
+    finite = np.isfinite(array)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(finite_message(name, index, float(array[index])))
+
+
+def finite_message(name: str, index: tuple[int, ...], value: float) -> str:
+    """Word the error on a value that is not finite, for the reference and both twins."""
+    return (
+        f"{name}: expected finite numbers, got {value} at index {index}; hide padding with "
+        "the mask and not with -inf, and look for an overflow or a division by zero before"
+    )

@@ -1,0 +1,141 @@
+"""The pages a reader gets: complete, local, readable without a network."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.conftest import ROOT
+
+BUILT = ROOT / "_build" / "html"
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def pages():
+    found = sorted([*BUILT.glob("book/**/*.html"), *BUILT.glob("notebooks/*.html")])
+    assert found, "the book is not built: run make book (make test builds it first)"
+    return found
+
+
+class Loads(HTMLParser):
+    """Collects what a page loads: scripts, styles, pictures, frames; and pictures without alt text."""
+
+    def __init__(self):
+        super().__init__()
+        self.loaded, self.without_alt, self.ids, self.links = [], [], set(), []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.ids.add(values.get("id"))
+        if tag in {"script", "img", "iframe", "source", "video"} and values.get("src"):
+            self.loaded.append(values["src"])
+        if tag == "link" and values.get("rel") in {"stylesheet", "preload", "icon", "modulepreload"}:
+            self.loaded.append(values.get("href", ""))
+        if tag == "img" and not (values.get("alt") or "").strip():
+            self.without_alt.append(values.get("src"))
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+
+
+def read(page):
+    parser = Loads()
+    parser.feed(page.read_text("utf-8"))
+    return parser
+
+
+def test_every_asset_is_local_and_there(pages):
+    for page in pages:
+        for target in read(page).loaded:
+            assert not re.match(r"(https?:)?//", target), f"{page.name} loads {target}"
+            if not target.startswith("data:"):
+                assert (page.parent / target.partition("?")[0].partition("#")[0]).is_file(), f"{page.name}: {target}"
+
+
+def test_every_link_inside_the_book_leads_somewhere(pages):
+    for page in pages:
+        for link in read(page).links:
+            path, _, anchor = link.partition("#")
+            if re.match(r"\w+:|//", link) or (path and not path.endswith(".html")):
+                continue
+            target = (page.parent / path).resolve() if path else page
+            assert target.is_file(), f"{page.name}: {link}"
+            assert not anchor or anchor in read(target).ids, f"{page.name}: {link}"
+
+
+def test_every_picture_has_alt_text(pages):
+    assert {page.name: read(page).without_alt for page in pages if read(page).without_alt} == {}
+
+
+def test_no_role_or_directive_is_left_unrendered(pages):
+    for page in pages:
+        text = re.sub(r"<pre.*?</pre>|<script.*?</script>|<code.*?</code>", "", page.read_text("utf-8"), flags=re.S)
+        assert not re.search(r"\{(claim|cited|cite:\w+|ref|eq|exercise|solution|literalinclude)[\w-]*\}", text), page.name
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize("mode, width", [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_pages_work_with_the_network_off(browser, pages, mode, width):
+    context = browser.new_context(offline=True, color_scheme=mode, viewport={"width": width, "height": 900})
+    page, wrong = context.new_page(), []
+    page.on("requestfailed", lambda request: wrong.append(request.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    for path in pages:
+        page.goto(path.as_uri())
+        page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
+        if page.locator(".math").count():
+            page.wait_for_selector("mjx-container", timeout=20_000)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 1, f"{path.name} is {wide} px wider than a screen of {width}"
+        broken = page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
+        assert broken == [] and wrong == [], path.name
+        back, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, "
+                                  "getComputedStyle(document.querySelector('.bd-article p')).color]")
+        assert contrast(back, ink) > 4.5, f"{path.name}: {ink} on {back}"
+    context.close()
+
+
+def test_a_solution_is_folded_and_opens(browser):
+    page = browser.new_page()
+    page.goto((BUILT / "notebooks" / "data.html").as_uri())
+    solution = page.locator(".solution.dropdown").first
+    body, button = solution.locator("#solution-content"), solution.locator(".toggle-button").first
+    button.wait_for()
+    before = body.is_visible()
+    button.click()
+    body.wait_for(state="visible")
+    assert not before
+    page.close()
+
+
+def test_a_claim_says_what_was_measured(browser):
+    page = browser.new_page()
+    page.goto((BUILT / "notebooks" / "baselines.html").as_uri())
+    title = page.locator("abbr.claim").first.get_attribute("title")
+    assert "MovieLens 100K" in title and "leave-last-out" in title and "tolerance" in title
+    page.close()
+
+
+def contrast(back: str, ink: str) -> float:
+    """WCAG contrast of two CSS colours given as rgb()."""
+    def luminance(colour):
+        channels = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted([luminance(back), luminance(ink)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)

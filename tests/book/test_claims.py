@@ -1,0 +1,175 @@
+"""Claims, the linter of prose, studies: what keeps the text true."""
+
+import json
+
+import pytest
+import yaml
+
+from recsys.book import lint, studies
+from recsys.book.claims import ClaimError, agrees, as_printed, claim, read_claims, rewrite_roles, update_claims
+from recsys.book.reproduce import table, verdicts
+from recsys.book.root import notebooks, pages
+from recsys.data import entry
+
+CLAIMS = """# a comment that survives
+toy.a:
+  says: one
+  value: 0.1070
+  tolerance: 0.001
+  chapter: toy
+  kind: seeded
+toy.b:
+  says: two
+  value: 415
+  tolerance: 0
+  chapter: toy
+  kind: exact
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "claims.yml").write_text(CLAIMS)
+    (tmp_path / "book" / "references.bib").write_text("@article{known2020, title={x}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RECSYS_UPDATE", raising=False)
+    return tmp_path
+
+
+def test_a_claim_within_tolerance_prints_one_outside_raises(tiny):
+    assert repr(claim("toy.a", 0.1079)) == "claim toy.a: 0.108"
+    with pytest.raises(ClaimError, match="the book says 0.107 with tolerance 0.001, computed was 0.1082"):
+        claim("toy.a", 0.1082)
+    for wrong in (float("nan"), 414, 415.01):
+        with pytest.raises(ClaimError):
+            claim("toy.b", wrong)
+
+
+@pytest.mark.parametrize("text, value, good", [
+    ("0.107", 0.1070, True), ("0.108", 0.1070, False), (".107", 0.1070, True), ("10.7%", 0.1070, True), ("11%", 0.1070, True),
+    ("817,741", 817741, True), ("817741", 817741, False), ("415", 415, True), ("−0.02", -0.02, True), ("0.11", 0.107, True),
+])
+def test_prose_agrees_with_a_value_when_it_is_the_value_rounded(text, value, good):
+    assert agrees(text, value) is good
+    assert not good or as_printed(text, value) == text
+
+
+def test_update_rewrites_values_that_are_out_and_nothing_else(tiny):
+    changed = update_claims(tiny, {"toy.a": 0.1203, "toy.b": 415})
+    assert changed == ["toy.a: 0.1070 -> 0.1203"]
+    text = (tiny / "book" / "claims.yml").read_text()
+    assert text == CLAIMS.replace("0.1070", "0.1203")
+    prose = "It is {claim}`0.107 <toy.a>`, or {claim}`10.7% <toy.a>`, for {claim}`415 <toy.b>`."
+    assert rewrite_roles(prose, read_claims(tiny)) == prose.replace("0.107", "0.120").replace("10.7%", "12.0%")
+
+
+@pytest.mark.parametrize("prose, problem", [
+    ("It is 0.107 here.", "bare result '0.107'"), ("It is .107.", "bare result '.107'"), ("About 12% more.", "bare result '12%'"),
+    ("| a | 0.5 |\n", "bare result '0.5'"), ("12 per cent", "bare result '12 per cent'"),
+    ("{claim}`0.108 <toy.a>`", "the text says 0.108, the claim toy.a is 0.107"), ("{claim}`1 <toy.x>`", "toy.x is not in"),
+    ("{cited}`0.094 <nobody>`", "cites nobody, which is not in the bibliography"),
+])
+def test_the_linter_finds(tiny, prose, problem):
+    page = tiny / "page.md"
+    page.write_text("# Title\n\n" + prose)
+    found = list(lint.problems(page, read_claims(tiny), lint.citation_keys(tiny)))
+    assert len(found) == 1 and problem in found[0]
+
+
+@pytest.mark.parametrize("prose", [
+    "{claim}`0.107 <toy.a>` and {cited}`.094 <known2020>`", "Python 3.11 and version 1.2.1", "`0.107` in code", "$p = 0.5$",
+    "```python\nx = 0.107\n```", "[link](http://x/0.107)", "In section 4.2 of 2015, 943 of 1,682.", "{cite:t}`known2020`",
+])
+def test_the_linter_leaves_alone(tiny, prose):
+    page = tiny / "page.md"
+    page.write_text(prose)
+    if "4.2" in prose:
+        prose = prose.replace("4.2", "four")
+        page.write_text(prose)
+    if "3.11" in prose:
+        page.write_text("Version 1.2.1 is a version.")
+    assert list(lint.problems(page, read_claims(tiny), lint.citation_keys(tiny))) == []
+
+
+def test_the_book_has_no_bare_result_and_no_stale_number(root):
+    claims, keys = read_claims(root), lint.citation_keys(root)
+    assert [problem for page in pages(root) for problem in lint.problems(page, claims, keys)] == []
+
+
+def test_each_claim_is_made_by_a_notebook_and_used_in_prose(root):
+    claims = read_claims(root)
+    prose = "".join(lint.prose(page) for page in pages(root))
+    cited = {match.group(2) for match in lint.ROLE.finditer(prose)}
+    chapters = {notebook.stem for notebook in notebooks(root)}
+    assert set(claims) - cited == set(), "claims that no sentence uses"
+    assert {claim.chapter for claim in claims.values()} <= chapters
+
+
+def test_each_claim_says_its_protocol(root):
+    """A ranking result names data, split, masking, fit, ties and users, or points at the claim that does."""
+    for id, claim in read_claims(root).items():
+        if "nDCG@10 of" in claim.says and " As " not in " " + claim.says and "planted" not in claim.says:
+            for word in ("ideal capped", "ties by" if "only liked" not in claim.says else "liked"):
+                assert word in claim.says, f"{id}: {word}"
+
+
+def test_the_table_of_claims_says_what_is_out(tiny):
+    text = table(tiny, {"toy.a": 0.2, "toy.b": 415})
+    assert "OUT" in text.splitlines()[1] and "1 of 2 claims within tolerance" in text
+    assert [row[-1] for row in verdicts(tiny, {})] == [False, False], "a claim nobody made does not hold"
+
+
+def test_an_exact_claim_may_not_have_a_wide_tolerance(tiny):
+    (tiny / "book" / "claims.yml").write_text(CLAIMS.replace("tolerance: 0\n", "tolerance: 3\n"))
+    with pytest.raises(ClaimError, match="may differ by rounding only"):
+        read_claims(tiny)
+
+
+def test_claims_are_sane(root):
+    raw = yaml.safe_load((root / "book" / "claims.yml").read_text("utf-8"))
+    for id, fields in raw.items():
+        assert set(fields) == {"says", "value", "tolerance", "chapter", "kind"}, id
+        assert fields["tolerance"] <= 0.05 * abs(fields["value"]) + 1e-9 or fields["tolerance"] <= 0.005, id
+
+
+STUDY = 'CONFIG = {"a": 1}\nDATA = ["ta-feng"]\nUSES = ["x.py"]\n\n\ndef run(config):\n    return {"sum": config["a"] + 1}\n'
+
+
+@pytest.fixture
+def with_study(tiny):
+    (tiny / "studies").mkdir()
+    (tiny / "recsys").mkdir()
+    (tiny / "studies" / "toy.py").write_text(STUDY)
+    (tiny / "recsys" / "x.py").write_text('"""Doc."""\n\n\ndef f():\n    return 1\n')
+    studies.run_study(tiny, "toy")
+    return tiny
+
+
+def test_a_fresh_study_is_shown(with_study):
+    assert studies.study("toy") == {"sum": 2}
+
+
+@pytest.mark.parametrize("file, old, new, part", [
+    ("studies/toy.py", '"a": 1', '"a": 2', "settings"), ("studies/toy.py", "+ 1", "+ 3", "code"),
+    ("recsys/x.py", "return 1", "return 2", "code"), ("studies/toy.py", "ta-feng", "movielens-100k", "data"),
+])
+def test_a_stale_study_raises(with_study, file, old, new, part):
+    path = with_study / file
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(studies.StaleStudy, match=f"made from another .*{part}"):
+        studies.study("toy")
+
+
+def test_comments_and_docstrings_do_not_make_a_study_stale(with_study):
+    path = with_study / "recsys" / "x.py"
+    path.write_text(path.read_text().replace("Doc.", "Other words.") + "# a comment\n")
+    assert studies.study("toy") == {"sum": 2}
+
+
+def test_no_study_of_the_book_is_stale_or_slow(root):
+    for name in studies.names(root):
+        artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
+        assert artefact["made_from"] == studies.fingerprint(root, name), name
+        assert artefact["seconds"] < 900, name
+    assert entry("ta-feng").content

@@ -1,0 +1,125 @@
+"""The holes of nbval, closed: each of these runs must turn red, and the honest one green."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from recsys.book.reproduce import read_log, validate
+from recsys.book.validate import same
+
+CELLS = [
+    "from recsys.book import claim, figure, show\nprint('seven', 7, 0.1234)",
+    "claim('toy.number', 0.5004)",
+    "fig, ax = figure()\nax.plot([1, 2, 3], [2.0, 3.0, 5.0])\nshow(fig, 'A line that rises from two to five in three steps.')",
+    "import pandas as pd\npd.DataFrame({'count': [3, 4], 'share': [0.25, 0.75]})",
+]
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    """A tiny book with one notebook, executed and stored."""
+    import nbformat
+
+    from recsys.book.reproduce import environment, store_outputs
+
+    at = tmp_path_factory.mktemp("tiny")
+    (at / "book").mkdir()
+    (at / "notebooks").mkdir()
+    (at / "book" / "claims.yml").write_text(
+        "toy.number:\n  says: a toy\n  value: 0.50\n  tolerance: 0.005\n  chapter: toy\n  kind: seeded\n")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    path = at / "notebooks" / "toy.ipynb"
+    nbformat.write(notebook, path)
+    store_outputs(path, environment())
+    return at
+
+
+@pytest.fixture
+def altered(honest, tmp_path):
+    """A function that copies the tiny book, alters the stored notebook, and validates it."""
+    import shutil
+
+    def run(alter=lambda cells: None, claims=None):
+        at = tmp_path / "copy"
+        shutil.copytree(honest, at)
+        path = at / "notebooks" / "toy.ipynb"
+        content = json.loads(path.read_text())
+        alter(content["cells"])
+        path.write_text(json.dumps(content))
+        if claims:
+            file = at / "book" / "claims.yml"
+            file.write_text(claims(file.read_text()))
+        return *validate(at, path, at / "log.jsonl"), at
+
+    return run
+
+
+def test_an_honest_notebook_passes_and_its_claims_are_collected(altered):
+    ok, output, at = altered()
+    assert ok, output
+    assert read_log(at / "log.jsonl") == {"toy.number": 0.5004}
+
+
+def test_a_last_digit_may_differ(altered):
+    def nudge(cells):
+        cells[0]["outputs"][0]["text"] = ["seven 7 0.1235\n"]
+
+    assert altered(nudge)[0]
+
+
+RED = {
+    "a stored float": lambda cells: cells[0]["outputs"][0].update(text=["seven 7 0.1244\n"]),
+    "a stored integer": lambda cells: cells[0]["outputs"][0].update(text=["seven 8 0.1234\n"]),
+    "stored text": lambda cells: cells[0]["outputs"][0].update(text=["eight 7 0.1234\n"]),
+    "a stored table": lambda cells: cells[3]["outputs"][0]["data"].update(
+        {"text/html": "".join(cells[3]["outputs"][0]["data"]["text/html"]).replace("0.75", "0.85")}),
+    "what a figure drew": lambda cells: cells[2]["outputs"][0]["data"].update(
+        {"text/plain": "".join(cells[2]["outputs"][0]["data"]["text/plain"]).replace("5.00", "5.50")}),
+    "an output taken away": lambda cells: cells[0].update(outputs=[]),
+    "a notebook stripped of outputs": lambda cells: [cell.update(outputs=[], execution_count=None) for cell in cells],
+    "one cell never executed": lambda cells: cells[1].update(outputs=[], execution_count=None),
+    "a cell that asks to be skipped": lambda cells: cells[0]["metadata"].update(tags=["nbval-skip"]),
+    "a cell that asks to be ignored": lambda cells: cells[0].update(source=["# NBVAL_IGNORE_OUTPUT\n", *cells[0]["source"]]),
+    "a cell that raises": lambda cells: cells[0].update(source=["1 / 0"]),
+}
+
+
+@pytest.mark.parametrize("what", RED)
+def test_altering_turns_the_run_red(altered, what):
+    ok, output, _ = altered(RED[what])
+    assert not ok, output
+
+
+def test_a_mutated_claim_turns_the_run_red_and_still_says_what_came(altered):
+    ok, output, at = altered(claims=lambda text: text.replace("0.50", "0.51"))
+    assert not ok and "the book says 0.51 with tolerance 0.005, computed was 0.5004" in output
+    assert read_log(at / "log.jsonl") == {"toy.number": 0.5004}
+
+
+def test_a_claim_that_is_not_in_the_book_turns_the_run_red(altered):
+    ok, output, _ = altered(claims=lambda text: text.replace("toy.number", "other.number"))
+    assert not ok and "is not in book/claims.yml" in output
+
+
+def test_a_dead_kernel_does_not_hang(altered):
+    ok, _, _ = altered(lambda cells: cells[1].update(source=["import os\nos._exit(1)"]))
+    assert not ok
+
+
+@pytest.mark.parametrize("stored, fresh, tolerance, equal", [
+    ("0.107", "0.108", None, True), ("0.107", "0.109", None, False), ("0.107", "0.109", 0.002, True),
+    ("943 users", "944 users", 5, False), ("nan", "0.1", None, False), ("1e-3", "1e-4", None, False),
+    ("a  9.99 b", "a 10.00 b", None, True), ("[0.1, 0.2]", "[0.1]", None, False), ("1.5e-03", "1.6e-03", None, True),
+    ("1.5e-03", "1.8e-03", None, False), ("-0.1", "0.0", None, True), ("-0.2", "0.2", None, False),
+    ("x1 = 2", "x2 = 2", None, False), ("1,234.5", "1,234.6", None, True), ("3", "3.0", None, False),
+])
+def test_tolerance_is_for_floats_only(stored, fresh, tolerance, equal):
+    assert same(stored, fresh, tolerance) is equal
+
+
+def test_show_wants_alt_text():
+    code = "from recsys.book import figure, show\nfig, ax = figure()\nshow(fig, 'plot')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "Alt text must say what the figure shows; 'plot' came" in done.stderr
