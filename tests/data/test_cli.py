@@ -41,3 +41,9 @@ def test_doctor_names_what_is_wrong_and_the_mend(root, tmp_path, movielens):
     done = recsys("doctor", cwd=tmp_path)
     assert done.returncode == 1
     assert "[fail] 0 of 1 packages as locked; numpy" in done.stdout and "Mend: make setup" in done.stdout
+
+
+def test_reproduce_outside_a_checkout_says_so_in_one_line(tmp_path):
+    done = recsys("reproduce", cwd=tmp_path)
+    assert done.returncode == 1 and "Change into a clone of the project first" in done.stderr
+    assert "Traceback" not in done.stderr

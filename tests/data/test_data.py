@@ -251,6 +251,53 @@ def test_the_wheel_really_gives_the_data(monkeypatch, tmp_path):
     assert content_hash(parse(wanted, fetching._download(wanted, wheel)).interactions) == wanted.content
 
 
+@pytest.fixture
+def official(monkeypatch, tmp_path, movielens):
+    """A site of our own on the loopback address, and MovieLens' official place moved there."""
+    import functools
+    import http.server
+    import threading
+    from dataclasses import replace
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    site = tmp_path / "site"
+    site.mkdir()
+    with zipfile.ZipFile(site / "ml-100k.zip", "w") as archive:
+        for name, content in as_grouplens(movielens).items():
+            archive.writestr(f"ml-100k/{name}", content)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("RECSYS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("RECSYS_DATA_MIRROR", raising=False)
+    wanted = entry("movielens-100k")
+    moved = replace(wanted.places[0], url=f"http://127.0.0.1:{server.server_port}/ml-100k.zip")
+    monkeypatch.setattr(fetching, "entry", lambda name: replace(wanted, places=(moved,)))
+    yield site / "ml-100k.zip"
+    server.shutdown()
+
+
+def test_the_official_archive_gives_the_data(official):
+    assert len(load("movielens-100k").interactions) == 100_000
+    assert fetching.answers(fetching.entry("movielens-100k").places[0])
+
+
+@pytest.mark.parametrize("fault, said", [("gone", "404"), ("truncated", "zip"), ("another archive", "does not hold")])
+def test_a_broken_official_archive_is_named_and_leaves_nothing_behind(official, fault, said, tmp_path):
+    if fault == "gone":
+        official.unlink()
+    elif fault == "truncated":
+        official.write_bytes(official.read_bytes()[:50_000])
+    else:
+        with zipfile.ZipFile(official, "w") as archive:
+            archive.writestr("README", "moved")
+    with pytest.raises(DataError, match=f"official address .*{said}"):
+        load("movielens-100k")
+    assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").iterdir())
+
+
 def test_a_wheel_with_other_bytes_is_refused(monkeypatch):
     from dataclasses import replace
 

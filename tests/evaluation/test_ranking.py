@@ -144,6 +144,9 @@ def test_sampled_hits_rank_the_target_among_the_drawn():
     nothing = sparse.csr_matrix((1, 5))
     assert ev.sampled_hits(scores, np.array([0]), 50, 3, nothing)[0].tolist() == [True, False, False]
     assert not ev.sampled_hits(scores, np.array([4]), 50, 3, nothing).any()
+    one_better = sparse.csr_matrix(np.array([[0.0, 1, 1, 1, 1]]))  # the only item left is drawn three times
+    assert not ev.sampled_hits(scores, np.array([1]), 3, 3, one_better).any()
+    assert ev.sampled_hits(scores, np.array([1]), 2, 3, one_better)[0].tolist() == [False, False, True]
     only_worse = sparse.csr_matrix(np.array([[1.0, 1, 0, 0, 0]]))
     assert ev.sampled_hits(scores, np.array([2]), 50, 3, only_worse)[0, 0]
 
@@ -156,6 +159,8 @@ def test_intervals_cover_and_pairs_are_sharper_than_two_means():
     a, b = hard + rng.normal(0.3, 0.5, 300), hard
     pair = ev.paired_test(a, b)
     assert pair.low > 0 and pair.p_value < 0.01
+    assert np.isclose(pair.difference, (a - b).mean()) and pair.low < pair.difference < pair.high
+    assert pair.high - pair.low < 0.2, "the interval is that of the differences, not of one model"
     assert ev.bootstrap_interval(a).low < ev.bootstrap_interval(b).high  # two intervals alone would say nothing
 
 

@@ -101,6 +101,11 @@ def test_random_ratio_takes_the_share_of_each_user_and_repeats_under_its_seed(mo
     assert (random_ratio(log, 0.1, 0.2, seed=5).part != split.part).any()
 
 
+def test_a_random_split_shares_no_pair_where_pairs_occur_once_and_counts_the_future_it_sees(movielens):
+    leaks = random_ratio(movielens.interactions).leaks()
+    assert leaks["repeated pairs"] == 0 and leaks["later than the user's test"] > 50_000
+
+
 def test_a_split_that_breaks_its_promise_is_refused(small):
     part = np.zeros(len(small), int)
     part[small.by_time()[0]] = 2  # the first event of a user as the test, later ones in train

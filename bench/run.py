@@ -1,0 +1,143 @@
+"""The speed table: ours beside its peers, as ratios measured in one run.
+
+``make bench``, or ``python bench/run.py [GROUP ...]`` for some of the groups of
+speed_rows.py, which are then printed and not written. Everything runs on one thread.
+The exit status says whether the table was made, not whether the bars were met: timings
+are never a test.
+"""
+
+import os
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+for name in THREADS:  # read by the libraries while they load, here and in the peers' processes
+    os.environ[name] = "1"
+
+import importlib.metadata  # noqa: E402
+import json  # noqa: E402
+import platform  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+from datetime import date  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from environments import BENCH  # noqa: E402
+from speed_measure import compare  # noqa: E402
+from speed_rows import GROUPS  # noqa: E402
+
+from recsys.data import DataError  # noqa: E402
+
+RESULTS = BENCH / "results"
+
+
+def measured(names: list[str]) -> list[dict]:
+    """Every row of the named groups, each printed as soon as it is there."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="recsys-bench-") as folder:
+        for name in names:
+            try:
+                for comparison in GROUPS[name](Path(folder)):
+                    rows.append(compare(comparison))
+                    print(line(rows[-1]), flush=True)
+            except DataError as error:
+                about = {"name": name, "ours": "", "peer": "", "timed": "", "bar": None, "met": None}
+                rows.append(about | {"problem": f"data not at hand: {str(error).splitlines()[0]}"})
+                print(line(rows[-1]), flush=True)
+    return rows
+
+
+def duration(seconds: float) -> str:
+    """Three digits, in milliseconds below one second."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
+
+
+def cells(row: dict) -> list[str]:
+    """One row of the table as text."""
+    if "ratio" not in row:
+        return [row["name"], row["ours"], row["peer"], "not measured: " + row["problem"], "", ""]
+    ratio = "{median:.3g} ({min:.2g} to {max:.2g})".format(**row["ratio"])
+    if row["bar"] and row["bar"]["of"] == "beyond":
+        ratio = "{median:.3f} s beyond ({min:.3f} to {max:.3f})".format(**row["beyond"])
+    bar = row["bar"]["words"] if row["bar"] else ""
+    met = {None: "", True: "yes", False: "NO"}[row["met"]]
+    if row["problem"]:
+        met = f"{met} ({row['problem']})".strip()
+    ours = f"{row['ours']}: {duration(row['ours_seconds']['median'])}"
+    peer = f"{row['peer']}: {duration(row['peer_seconds']['median'])}"
+    return [row["name"], ours, peer, ratio, bar, met]
+
+
+def line(row: dict) -> str:
+    """One row for a terminal."""
+    return " | ".join(cell for cell in cells(row) if cell)
+
+
+def machine(load_before: tuple[float, ...]) -> dict:
+    """What the table was measured on."""
+    return {
+        "date": date.today().isoformat(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "threads": 1,
+        "load_before": round(load_before[0], 2),
+        "load_after": round(os.getloadavg()[0], 2),
+        "recsys": importlib.metadata.version("recsys"),
+    }
+
+
+def markdown(rows: list[dict], about: dict) -> str:
+    """The table for a chapter: no heading, a legend below."""
+    titles = ["what", "ours", "peer", "ours / peer: median (least to most)", "bar", "met"]
+    table = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    table += ["| " + " | ".join(cell.replace("|", "/") for cell in cells(row)) + " |" for row in rows]
+    versions = {}
+    for row in rows:
+        for side in row.get("versions", {}).values():
+            versions |= side
+    timed = dict.fromkeys(
+        f"- {row['name']}; {row['ours']} and {row['peer']}: {row['timed']}."
+        for row in rows
+        if row["timed"]
+    )
+    return "\n".join(
+        [
+            *table,
+            "",
+            f"Medians of turns taken by the two sides in one run, one thread each, Python {about['python']}, "
+            f"{about['system']}, {about['processors']} processors, load {about['load_before']} before and "
+            f"{about['load_after']} after. A ratio below 1 means that ours is faster. Versions: "
+            + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+            + ".",
+            "",
+            "What is timed:",
+            "",
+            *timed,
+            "",
+        ]
+    )
+
+
+def main(names: list[str]) -> int:
+    """Measure, print, and write when every group was measured."""
+    unknown = set(names) - set(GROUPS)
+    if unknown:
+        print(f"unknown group {sorted(unknown)[0]!r}; expected some of: {', '.join(GROUPS)}")
+        return 2
+    load_before = os.getloadavg()
+    rows = measured(names or list(GROUPS))
+    missed = [row["name"] for row in rows if row["met"] is False]
+    held = sum(row["met"] is True for row in rows)
+    print(f"bars met: {held} of {held + len(missed)}" + "".join(f"\n  missed: {m}" for m in missed))
+    if names:
+        return 0
+    about = machine(load_before)
+    RESULTS.mkdir(exist_ok=True)
+    written = json.dumps({"machine": about, "rows": rows}, indent=1) + "\n"
+    (RESULTS / "speed.json").write_text(written, encoding="utf-8")
+    (RESULTS / "speed.md").write_text(markdown(rows, about), encoding="utf-8")
+    print(f"wrote {(RESULTS / 'speed.md').relative_to(BENCH.parent)} and speed.json beside it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
