@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup reproduce test book lab bench clean
+.PHONY: setup reproduce test book lab bench tensorflow clean
 
 setup: .venv/ready
 
@@ -34,6 +34,10 @@ lab: setup
 
 bench: setup
 	$(BIN)/python bench/run.py
+
+tensorflow: setup
+	@echo "== The Keras layer on TensorFlow, in an environment of its own (about 2.3 GB)"
+	$(BIN)/python bench/tensorflow_attention.py
 
 clean:
 	rm -rf _build .reproduce .venv

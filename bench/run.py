@@ -39,7 +39,7 @@ def measured(names: list[str]) -> list[dict]:
                     rows.append(compare(comparison))
                     print(line(rows[-1]), flush=True)
             except DataError as error:
-                about = {"name": name, "ours": "", "peer": "", "timed": "", "bar": None, "met": None}
+                about = {"name": name, "ours": "ours", "peer": "all", "timed": "", "bar": None, "met": None}
                 rows.append(about | {"problem": f"data not at hand: {str(error).splitlines()[0]}"})
                 print(line(rows[-1]), flush=True)
     return rows
@@ -125,9 +125,12 @@ def main(names: list[str]) -> int:
         return 2
     load_before = os.getloadavg()
     rows = measured(names or list(GROUPS))
-    missed = [row["name"] for row in rows if row["met"] is False]
+    missed = [f"{row['name']}: {row['peer']}" for row in rows if row["met"] is False]
     held = sum(row["met"] is True for row in rows)
     print(f"bars met: {held} of {held + len(missed)}" + "".join(f"\n  missed: {m}" for m in missed))
+    absent = sum("ratio" not in row for row in rows)
+    if absent:
+        print(f"not measured: {absent} of {len(rows)} rows, for the reason that each gives")
     if names:
         return 0
     about = machine(load_before)

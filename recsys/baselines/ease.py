@@ -32,11 +32,11 @@ class EASE:
 
     def fit(self, interactions: Interactions) -> EASE:
         self.interactions = interactions
-        seen = interactions.seen()
-        gram = (seen.T @ seen).toarray(order="F")
+        seen = interactions.seen().astype(np.float32)  # counts below 2**24 stay exact
+        gram = (seen.T @ seen.toarray()).T.astype(float)  # symmetric; transposed into Fortran order
         gram[np.diag_indices_from(gram)] += self.l2
-        inverse = invert_positive(gram)
-        self.weights = inverse / -np.diag(inverse)
+        self.weights = invert_positive(gram)
+        self.weights /= -np.diag(self.weights).copy()
         np.fill_diagonal(self.weights, 0.0)
         return self
 

@@ -122,6 +122,26 @@ def test_a_solution_is_folded_and_opens(browser):
     page.close()
 
 
+def test_the_moving_figure_moves_by_keyboard_and_tells_it_to_a_reader_of_the_screen(browser):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((BUILT / "notebooks" / "allocation.html").as_uri())
+    slider = page.get_by_role("slider", name="Temperature")
+
+    def state():
+        widths = page.evaluate("[...document.querySelectorAll('#temperature rect')].map(r => +r.getAttribute('width'))")
+        return widths, page.locator("#temperature svg").get_attribute("aria-label")
+
+    slider.focus()
+    page.keyboard.press("Home")
+    cold = state()
+    page.keyboard.press("End")
+    hot = state()
+    assert cold != hot and max(cold[0]) > 2 * max(hot[0]), "cold concentrates, hot spreads"
+    assert cold[1] != hot[1]
+    context.close()
+
+
 def test_a_claim_says_what_was_measured(browser):
     page = browser.new_page()
     page.goto((BUILT / "notebooks" / "baselines.html").as_uri())

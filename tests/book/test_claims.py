@@ -130,7 +130,8 @@ def test_claims_are_sane(root):
     raw = yaml.safe_load((root / "book" / "claims.yml").read_text("utf-8"))
     for id, fields in raw.items():
         assert set(fields) == {"says", "value", "tolerance", "chapter", "kind"}, id
-        assert fields["tolerance"] <= 0.05 * abs(fields["value"]) + 1e-9 or fields["tolerance"] <= 0.005, id
+        narrow = fields["tolerance"] <= 0.05 * abs(fields["value"]) + 1e-9 or fields["tolerance"] <= 0.005
+        assert narrow or "depends on the processor" in fields["says"], f"{id}: a wide tolerance gives its reason"
 
 
 STUDY = 'CONFIG = {"a": 1}\nDATA = ["ta-feng"]\nUSES = ["x.py"]\n\n\ndef run(config):\n    return {"sum": config["a"] + 1}\n'

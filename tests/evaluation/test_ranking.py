@@ -35,6 +35,8 @@ def test_top_k_is_a_full_sort_with_the_stated_ties(seed, k, ties, with_exclude):
 def test_top_k_names_what_is_wrong():
     with pytest.raises(ValueError, match="Row 1 has a NaN score"):
         ev.top_k(np.array([[1, 2], [np.nan, 1]]), 1)
+    with pytest.raises(ValueError, match="Row 1 has a NaN score"):  # also where the item may not be returned
+        ev.top_k(np.array([[1, 2, 3], [np.nan, 1, 2]]), 1, sparse.csr_matrix([[0, 0, 0], [1, 0, 0]]))
     with pytest.raises(ValueError, match="k must be from 1 to the number of items, 2; k=3 came"):
         ev.top_k(np.ones((1, 2)), 3)
     with pytest.raises(ValueError, match="Unknown tie rule 'best'"):

@@ -1,0 +1,106 @@
+"""The notation page against arrays: each row's code is evaluated, and must have the row's shape."""
+
+import re
+
+import numpy as np
+import pytest
+
+from recsys import attention as att
+from recsys import baselines
+from recsys.evaluation import hits_of, leave_last_out, top_k
+from tests.conftest import ROOT
+
+SECTIONS = {title: body for title, body in re.findall(
+    r"^## (.+?)\n(.*?)(?=^## |\Z)", (ROOT / "book" / "notation.md").read_text("utf-8"), re.M | re.S)}
+RNG = np.random.default_rng(0)
+
+
+def rows(title):
+    found = re.findall(r"^\| (\$.+?\$(?:, \$.+?\$)*) \| .+? \| `([^`]+)` \| (.+?) \|$", SECTIONS[title], re.M)
+    assert len(found) == SECTIONS[title].count("\n| $"), f"a row of {title} cannot be read"
+    return found
+
+
+def check(title, names, sizes):
+    for symbol, expression, shape in rows(title):
+        value = eval(expression, {}, names)  # the page's own code column
+        if shape == "number":
+            assert np.ndim(value) == 0, symbol
+        else:
+            expected = tuple(sizes.get(word) or int(word) for word in re.findall(r"\w+", shape))
+            assert np.shape(value) == expected, f"{symbol}: {expression} has {np.shape(value)}, the page says {shape}"
+
+
+def attention_weights():
+    sizes = dict(queries=2, keys=3, d=4, value_dim=5, inner=6, hidden=7)
+    draw = lambda *words: RNG.normal(size=[sizes[word] for word in words])  # noqa: E731
+    names = dict(query=draw("queries", "d"), key=draw("keys", "d"), value=draw("keys", "value_dim"), d=4, n_heads=3,
+                 matrix=draw("d", "d"), query_matrix=draw("d", "hidden"), key_matrix=draw("d", "hidden"), direction=draw("hidden"))
+    names["scores"] = att.scaled_dot_scores(names["query"], names["key"])
+    names["mask"] = np.ones((2, 3), dtype=bool)
+    names["output"], names["weights"] = att.attention(names["query"], names["key"], names["value"], names["mask"])
+    names["jacobian"] = np.stack([att.softmax_vjp(names["weights"][0], row) for row in np.eye(3)])
+    names["projections"] = att.Projections(draw("d", "inner"), draw("d", "inner"), draw("d", "inner"), draw("inner", "d"))
+    out, _ = att.multi_head_attention(names["query"], names["key"], names["projections"], names["n_heads"])
+    assert out.shape == (2, 4)
+    assert att.bilinear_scores(names["query"], names["key"], names["matrix"]).shape == names["scores"].shape
+    additive = att.additive_scores(names["query"], names["key"], names["query_matrix"], names["key_matrix"], names["direction"])
+    assert additive.shape == names["scores"].shape
+    return names, sizes
+
+
+def allocation():
+    u = np.array([2.0, 1.0, 0.5, 0.1, 0.0])
+    p = att.softmax(u, temperature=0.7)
+    price = 0.7 * np.log(np.exp(u / 0.7).sum()) - 0.7
+    floor = price - (u - 0.7 * (np.log(p) + 1))
+    assert np.allclose(floor, 0)
+    names = dict(u=u, p=p, T=0.7, entropy=att.entropy, effective_number=att.effective_number, price=price, floor=floor,
+                 b=60.0, x=60.0 * p, w=u, g=np.ones(5))
+    return names, dict(m=5)
+
+
+def losses():
+    sizes = dict(N=3, m=6, length=4, item_dim=5, d=2)
+    draw = lambda *words: RNG.normal(size=[sizes.get(word, 1) for word in words])  # noqa: E731
+    names = dict(predictions=draw("N", "m"), ratings=draw("N", "m"), observed=RNG.random((3, 6)) < 0.5,
+                 items=draw("N", "length", "item_dim"), rate=0.05, step=1e-5, z=draw("N", "m"), chances=att.softmax(draw("m")))
+    w_q, w_k, w_v = (RNG.normal(size=(5, 2)) for _ in range(3))
+    names["q"], names["keys"] = draw("N", "one", "item_dim") @ w_q, names["items"] @ w_k
+    names["o"], names["p"] = att.attention(names["q"], names["keys"], names["items"] @ w_v)
+    names["g"] = 2 * names["o"]
+    assert np.isfinite(att.squared_error(names["predictions"], names["ratings"], names["observed"]))
+    return names, sizes
+
+
+def mistakes():
+    x, padding_mask = RNG.normal(size=(2, 4, 3)), np.array([[True] * 4, [True, True, False, False]])
+    pooled = att.pool(att.mean_weights(padding_mask), x)
+    return dict(x=x, padding_mask=padding_mask, pooled=pooled, n_negatives=4), dict(batch=2, length=4, dim=3)
+
+
+@pytest.mark.parametrize("title, example", [("Attention weights", attention_weights), ("Allocation", allocation),
+                                            ("Losses and gradients", losses), ("Mistakes", mistakes)])
+def test_symbols_of_part_one_have_the_shapes_the_page_says(title, example):
+    check(title, *example())
+
+
+def test_symbols_of_part_two_have_the_shapes_the_page_says(movielens):
+    interactions = movielens.interactions
+    split = leave_last_out(interactions)
+    users = np.unique(split.test.users)
+    EASE, ItemKNN = baselines.EASE().fit(interactions), baselines.ItemKNN().fit(interactions)
+    ImplicitALS = baselines.ImplicitALS(factors=8, iterations=1).fit(interactions)
+    relevant = split.test.of_users(users).seen()
+    names = {"interactions": interactions, "EASE": EASE, "ItemKNN": ItemKNN, "ImplicitALS": ImplicitALS, "len": len,
+             "n_users": interactions.n_users, "n_items": interactions.n_items, "k": 10, "factors": 8,
+             "hits": hits_of(top_k(EASE.score(users), 10), relevant), "n_relevant": relevant.sum(axis=1).A1,
+             "recency": 1.0, "decay": 1.0, "shrinkage": 1.0, "l2": 1.0, "alpha": 1.0}
+    sizes = {"N": 943, "m": 1682, "n": 100_000, "k": 10, "d": 8}
+    check("Logs and rankings", names, sizes)
+    check("Models of the ground chapters", names, sizes)
+
+
+def test_every_section_of_the_page_is_checked():
+    assert set(SECTIONS) == {"Attention weights", "Allocation", "Losses and gradients", "Mistakes", "Logs and rankings",
+                             "Models of the ground chapters"}
