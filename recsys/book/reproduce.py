@@ -73,10 +73,14 @@ def reproduce(at: Path, say=print) -> dict:
     return record
 
 
-def validate(at: Path, notebook: Path, log: Path | None = None) -> tuple[bool, str]:
-    """Run one notebook under strict nbval; whether it passed, and what was printed."""
+def validate(at: Path, notebook: Path, log: Path | None = None,
+             cell_timeout: float = CELL_TIMEOUT_SECONDS) -> tuple[bool, str]:
+    """Run one notebook under strict nbval; whether it passed, and what was printed.
+
+    ``cell_timeout`` is also how long a kernel that died is waited for.
+    """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "recsys.book.validate", "-p", "no:cacheprovider", "--nbval",
-               "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT_SECONDS}", "--color=no",
+               "--nbval-current-env", f"--nbval-cell-timeout={cell_timeout}", "--color=no",
                "--rootdir", str(at), "-c", os.devnull, str(notebook)]
     variables = environment() | ({book_claims.LOG: str(log)} if log else {})
     done = subprocess.run(command, cwd=at, env=variables, capture_output=True, text=True)

@@ -41,7 +41,7 @@ def altered(honest, tmp_path):
     """A function that copies the tiny book, alters the stored notebook, and validates it."""
     import shutil
 
-    def run(alter=lambda cells: None, claims=None):
+    def run(alter=lambda cells: None, claims=None, cell_timeout=60):
         at = tmp_path / "copy"
         shutil.copytree(honest, at)
         path = at / "notebooks" / "toy.ipynb"
@@ -51,7 +51,7 @@ def altered(honest, tmp_path):
         if claims:
             file = at / "book" / "claims.yml"
             file.write_text(claims(file.read_text()))
-        return *validate(at, path, at / "log.jsonl"), at
+        return *validate(at, path, at / "log.jsonl", cell_timeout), at
 
     return run
 
@@ -104,7 +104,7 @@ def test_a_claim_that_is_not_in_the_book_turns_the_run_red(altered):
 
 
 def test_a_dead_kernel_does_not_hang(altered):
-    ok, _, _ = altered(lambda cells: cells[1].update(source=["import os\nos._exit(1)"]))
+    ok, _, _ = altered(lambda cells: cells[1].update(source=["import os\nos._exit(1)"]), cell_timeout=5)
     assert not ok
 
 
