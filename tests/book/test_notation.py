@@ -56,8 +56,11 @@ def allocation():
     floor = price - (u - 0.7 * (np.log(p) + 1))
     assert np.allclose(floor, 0)
     names = dict(u=u, p=p, T=0.7, entropy=att.entropy, effective_number=att.effective_number, price=price, floor=floor,
-                 b=60.0, x=60.0 * p, w=u, g=np.ones(5))
-    return names, dict(m=5)
+                 b=60.0, x=60.0 * p, w=u, g=np.ones(5), length=np.full(5, 90.0), ceiling=np.zeros(5),
+                 Z=np.exp(u / 0.7).sum(), concentration=lambda q: np.log(len(q)) - att.entropy(q),
+                 habit=p, prior=np.array([0.5, 0.5]), chances=np.stack([p, p[::-1]]))
+    assert np.isclose(names["habit"].sum(), 1) and np.allclose(names["chances"].sum(axis=1), 1)
+    return names, dict(m=5, states=2)
 
 
 def losses():
@@ -69,6 +72,10 @@ def losses():
     names["q"], names["keys"] = draw("N", "one", "item_dim") @ w_q, names["items"] @ w_k
     names["o"], names["p"] = att.attention(names["q"], names["keys"], names["items"] @ w_v)
     names["g"] = 2 * names["o"]
+    names["query_input"], names["values"] = draw("N", "one", "item_dim"), names["items"] @ w_v
+    names["s"] = att.scaled_dot_scores(names["q"], names["keys"])
+    names["catalogue"], names["count"], names["divisor"] = draw("m", "d"), 4, names["observed"].sum()
+    assert (names["o"][:, 0] @ names["catalogue"].T).shape == (3, 6)
     assert np.isfinite(att.squared_error(names["predictions"], names["ratings"], names["observed"]))
     return names, sizes
 
