@@ -74,8 +74,9 @@ def reproduce(
     reuse: Annotated[bool, typer.Option(help="Use the recorded pass of this very tree, if there is one.")] = False,
 ) -> None:
     """Execute every notebook afresh, check every claim, build the book."""
-    from recsys.book import build, claims, reproduce as engine, studies
+    from recsys.book import build, reproduce as engine, studies
     from recsys.book.root import root
+    from recsys.data import catalogue, fetch
 
     at = _or_fail(root)
     if full:
@@ -91,6 +92,8 @@ def reproduce(
     if record:
         typer.echo("A pass of this very tree is recorded; not executing the notebooks again.")
     else:
+        for name in catalogue():
+            typer.echo(f"Data: {name} is in {_or_fail(fetch, name)}")
         typer.echo("Executing every notebook and comparing what it prints ...")
         record = engine.reproduce(at, typer.echo)
     typer.echo("Building the book from stored outputs, warnings are errors ...")

@@ -162,8 +162,11 @@ def _download(wanted: Entry, place: Place) -> dict[str, bytes]:
 
 def _get_official(place: Place, directory: Path) -> Path:
     import logging
+    import warnings
 
-    import pooch
+    with warnings.catch_warnings():  # in a notebook without ipywidgets tqdm warns while it is imported
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import pooch
 
     pooch.get_logger().setLevel(logging.ERROR)
     downloader = pooch.HTTPDownloader(progressbar=person_watches(), timeout=TIMEOUT_SECONDS)

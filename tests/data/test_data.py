@@ -298,6 +298,22 @@ def test_a_broken_official_archive_is_named_and_leaves_nothing_behind(official, 
     assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").iterdir())
 
 
+def test_the_first_load_inside_a_notebook_prints_nothing(tmp_path):
+    """A reader's first cell fetches; what the road there warns of must not land in the notebook."""
+    import os
+
+    import nbformat
+    from nbclient import NotebookClient
+
+    cell = nbformat.v4.new_code_cell("from recsys.data import load\nlen(load('movielens-100k').interactions)")
+    client = NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3")
+    variables = {**os.environ, "RECSYS_QUIET": "1", "RECSYS_CACHE": str(tmp_path)}
+    variables.pop("RECSYS_DATA_MIRROR", None)
+    with client.setup_kernel(env=variables):
+        client.execute_cell(cell, 0)
+    assert [output.output_type for output in cell.outputs] == ["execute_result"], cell.outputs
+
+
 def test_a_wheel_with_other_bytes_is_refused(monkeypatch):
     from dataclasses import replace
 
