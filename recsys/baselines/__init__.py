@@ -10,5 +10,7 @@ from recsys.baselines.frequency import PersonalFrequency
 from recsys.baselines.history import recency_matrix
 from recsys.baselines.neighbours import ItemKNN, UserKNN
 from recsys.baselines.popularity import Popularity
+from recsys.baselines.transitions import Markov, TransitionCounter
 
-__all__ = ["EASE", "ImplicitALS", "ItemKNN", "PersonalFrequency", "Popularity", "UserKNN", "recency_matrix"]
+__all__ = ["EASE", "ImplicitALS", "ItemKNN", "Markov", "PersonalFrequency", "Popularity", "TransitionCounter", "UserKNN",
+           "recency_matrix"]

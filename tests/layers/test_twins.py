@@ -8,7 +8,12 @@ import pytest
 import recsys
 
 ROOT = Path(recsys.__file__).parent
-FILES = sorted(path.name for path in (ROOT / "torch").glob("*.py"))
+LATER = "the Paddle twins of the models come with a later issue"
+ALONE = {
+    "checkpoint.py": LATER, "factorisation.py": LATER, "fit.py": LATER, "sasrec.py": LATER,
+    "sequences.py": LATER,
+}  # fmt: skip
+FILES = sorted(path.name for path in (ROOT / "torch").glob("*.py") if path.name not in ALONE)
 
 
 def public(path):
@@ -47,6 +52,11 @@ def imports(path):
 
 def test_the_twins_have_the_same_files():
     assert FILES == sorted(path.name for path in (ROOT / "paddle").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_file_without_a_twin_is_there_and_really_has_none(name):
+    assert (ROOT / "torch" / name).exists() and not (ROOT / "paddle" / name).exists(), ALONE[name]
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "__init__.py"])

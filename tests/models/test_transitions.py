@@ -1,0 +1,87 @@
+"""Counters of transitions against loops over the events."""
+
+import numpy as np
+import pytest
+
+from recsys.baselines.transitions import Markov, TransitionCounter, transition_counts
+from recsys.data import Interactions
+
+MODELS = {"Markov": lambda: Markov(2.0), "counter": lambda: TransitionCounter(3, 0.7, 0.8, 20.0, 0.3)}
+
+
+def histories_of(log):
+    """Each user's items, oldest first, by a loop."""
+    rows = [sorted(np.flatnonzero(log.users == user), key=lambda row: (log.times[row], row))
+            for user in range(log.n_users)]  # fmt: skip
+    return [[int(log.items[row]) for row in mine] for mine in rows]
+
+
+def counts_of(log, weights):
+    counts = np.zeros((log.n_items, log.n_items))
+    for history in histories_of(log):
+        for place, first in enumerate(history):
+            for distance, weight in enumerate(weights, start=1):
+                if place + distance < len(history):
+                    counts[first, history[place + distance]] += weight
+    return counts
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.5, 0.25], list(np.arange(12.0))])
+def test_transition_counts_agree_with_a_loop(small, weights):
+    assert np.allclose(transition_counts(small, np.array(weights)).toarray(), counts_of(small, weights))
+
+
+def test_markov_agrees_with_a_loop_and_is_a_distribution(small):
+    scores = Markov(2.0).fit(small).score(np.arange(small.n_users))
+    counts, popularity = counts_of(small, [1.0]), np.bincount(small.items, minlength=small.n_items) / len(small)
+    for user, history in enumerate(histories_of(small)):
+        after = counts[history[-1]]
+        assert np.allclose(scores[user], (after + 2 * popularity) / (after.sum() + 2))
+    assert np.allclose(scores.sum(axis=1), 1)
+
+
+def test_the_counter_agrees_with_a_loop(small):
+    scores = TransitionCounter(3, 0.7, 0.8, 20.0, 0.3).fit(small).score(np.arange(small.n_users))
+    counts = counts_of(small, [1, 2**-0.7, 3**-0.7])
+    popularity = np.bincount(small.items, minlength=small.n_items) + 1
+    for user, history in enumerate(histories_of(small)):
+        for item in range(small.n_items):
+            expected = sum(0.8**age * np.log(1 + counts[past, item] * small.n_items / 20)
+                           for age, past in enumerate(reversed(history)))  # fmt: skip
+            expected += 0.3 * np.log(popularity[item] / popularity.sum())
+            assert np.isclose(scores[user, item], expected)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_history_given_equals_the_history_fitted_in_any_batch(small, name):
+    model, users = MODELS[name]().fit(small), np.array([3, 0, 11])
+    together = model.score(users)
+    assert np.allclose(model.score(users, history=small.of_users(users)), together)
+    assert np.allclose(np.concatenate([model.score([user]) for user in users]), together)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_stranger_without_history_gets_the_order_of_popularity(small, name):
+    scores = MODELS[name]().fit(small).score([0], history=Interactions.from_sequences([[]], small.item_ids))[0]
+    counts = np.bincount(small.items, minlength=small.n_items)
+    assert (np.diff(scores[np.argsort(counts, kind="stable")]) >= -1e-12).all()
+
+
+def test_planted_steps_are_found(walks):
+    """The item after the newest one comes first, whatever is popular."""
+    for model in (Markov(), TransitionCounter(1, 0.5, 0.5, 100.0, 0.1)):
+        best = model.fit(walks).score(np.arange(30), Interactions.from_sequences(
+            [[item] for item in range(30)], walks.item_ids)).argmax(axis=1)  # fmt: skip
+        assert (best == (np.arange(30) + 1) % 30).mean() > 0.9
+
+
+def test_wrong_histories_unfitted_models_and_settings_are_named(small):
+    for make in MODELS.values():
+        with pytest.raises(ValueError, match="is not fitted: call fit"):
+            make().score([0])
+        with pytest.raises(ValueError, match="over the 12 items the model was fitted on; it is over 3"):
+            make().fit(small).score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
+    with pytest.raises(ValueError, match="recency must be above 0 and at most 1; 0 came"):
+        TransitionCounter(recency=0)
+    with pytest.raises(ValueError, match="smoothing must be above 0; 0 came"):
+        Markov(0)
