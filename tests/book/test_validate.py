@@ -98,6 +98,11 @@ def test_a_mutated_claim_turns_the_run_red_and_still_says_what_came(altered):
     assert read_log(at / "log.jsonl") == {"toy.number": 0.5004}
 
 
+def test_a_variable_left_over_from_an_update_does_not_silence_claims(altered, monkeypatch):
+    monkeypatch.setenv("RECSYS_UPDATE", "1")
+    assert not altered(claims=lambda text: text.replace("0.50", "0.51"))[0]
+
+
 def test_a_claim_that_is_not_in_the_book_turns_the_run_red(altered):
     ok, output, _ = altered(claims=lambda text: text.replace("toy.number", "other.number"))
     assert not ok and "is not in book/claims.yml" in output
