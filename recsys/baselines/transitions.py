@@ -73,10 +73,12 @@ class TransitionCounter:
     """Score of an item = what the whole history says about it, each event by its followers.
 
     score(a) = sum over the history h of k(age) log(1 + C[h, a] n / tau) + lambda log pop(a),
-    with C as in ``transition_counts``, w(d) = d ** -distance_power up to ``window``,
-    k(age) = recency ** age, n the number of items and pop the share of events, one
-    event added to each item so that its logarithm is finite. The defaults were chosen on
-    the validation part of MovieLens 100K.
+    with C as in ``transition_counts``, w(d) = d ** -distance_power up to ``window``, n the
+    number of items, and pop the share of events, one event added to each item so that its
+    logarithm is finite. k falls as recency ** age and sums to one over a history. The sum is
+    that of log P(a | h) up to a term that is the same for all items, with
+    P(a | h) = (C[h, a] + tau / n) / (C[h] + tau). The defaults were chosen on the validation
+    part of MovieLens 100K.
 
     Parameters
     ----------
@@ -89,19 +91,26 @@ class TransitionCounter:
     tau : float
         Above 0; small lets the first count weigh most, large makes the score linear in counts.
     popularity_weight : float
-        lambda.
+        lambda; below 0 it favours rare items. An empty history is scored by log pop(a) alone.
+    head : int, optional
+        With it, recency weighs the newest ``head`` events only, which together get
+        ``head_share``; all older ones share the rest alike.
+    head_share : float
+        Used with ``head``.
 
-    Ties have the rule of the ranking. Source: Petrov and others, RecSys 2026.
+    Ties have the rule of the ranking. Source: Petrov and others, RecSys 2026, as PCTM in their
+    code (spotify-research/sequential-capacity-probes, docs/PROTOCOL.md).
     """
 
-    def __init__(self, window: int = 10, distance_power: float = 1.0, recency: float = 0.7, tau: float = 1000.0,
-                 popularity_weight: float = 0.01) -> None:
+    def __init__(self, window: int = 10, distance_power: float = 1.0, recency: float = 0.7, tau: float = 3000.0,
+                 popularity_weight: float = -0.03, head: int | None = None, head_share: float = 0.8) -> None:
         _check_positive("window", window)
         _check_positive("tau", tau)
         if not 0 < recency <= 1:
             raise ValueError(f"recency must be above 0 and at most 1; {recency} came.")
         self.window, self.distance_power, self.recency = window, distance_power, recency
         self.tau, self.popularity_weight = tau, popularity_weight
+        self.head, self.head_share = head, head_share
 
     def fit(self, interactions: Interactions) -> TransitionCounter:
         self.interactions = interactions
@@ -114,8 +123,20 @@ class TransitionCounter:
     def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = histories(self, users, history)
-        weights = past.matrix(self.recency ** past.ages())
-        return (weights @ self.evidence).toarray() + self.popularity_weight * self.log_popularity
+        lengths = np.bincount(past.users, minlength=past.n_users)
+        evidence = past.matrix(self._kernel(past.users, past.ages(), lengths)) @ self.evidence
+        weight = np.where(lengths > 0, self.popularity_weight, 1.0)  # (users,)
+        return evidence.toarray() + weight[:, None] * self.log_popularity
+
+    def _kernel(self, users: np.ndarray, ages: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """k of each event; it sums to one over each user's."""
+        weights = self.recency ** ages
+        if self.head is None:
+            return weights / np.bincount(users, weights)[users]
+        weights[ages >= self.head] = 0
+        older = (lengths - self.head)[users]
+        weights *= np.where(older > 0, self.head_share, 1.0) / np.bincount(users, weights)[users]
+        return np.where(ages < self.head, weights, (1 - self.head_share) / np.maximum(older, 1))
 
 
 def _popularity(interactions: Interactions, added: int = 0) -> np.ndarray:

@@ -1,14 +1,15 @@
-"""The command line: ``recsys doctor``, ``recsys data``, ``recsys reproduce``. Thin: each calls a room below."""
+"""The command line: ``recsys doctor``, ``data``, ``train``, ``reproduce``. Thin: each calls a room below."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Check this machine, get the data, reproduce the book.")
+                  help="Check this machine, get the data, train a model, reproduce the book.")
 data_app = typer.Typer(no_args_is_help=True, help="The data sets: list, fetch, where they are, their cards.")
 app.add_typer(data_app, name="data")
 
@@ -30,16 +31,19 @@ def data_list() -> None:
     from recsys.data import catalogue
 
     for entry in catalogue().values():
-        typer.echo(f"{entry.name:16} {entry.counts['rows']:>9,} rows  {entry.title}")
+        typer.echo(f"{entry.name:20} {entry.counts['rows']:>9,} rows  {entry.title}{' (optional)' if entry.optional else ''}")
 
 
 @data_app.command("fetch")
 def data_fetch(name: Annotated[list[str], typer.Argument(help="Names from `recsys data list`; none means all.")] = None) -> None:
-    """Get data sets into the cache; a good copy is left alone, a damaged one replaced."""
-    from recsys.data import catalogue, fetch
+    """Get data sets into the cache; a good copy is left alone, a damaged one replaced.
 
-    for wanted in name or catalogue():
-        typer.echo(f"{wanted}: {_or_fail(fetch, wanted)}")
+    One that fails does not stop the others. Without names, an optional one that can't be had is no failure.
+    """
+    from recsys.data import catalogue
+
+    failed = [wanted for wanted in name or catalogue() if not _fetched(wanted, asked_for=bool(name))]
+    raise typer.Exit(1 if failed else 0)
 
 
 @data_app.command("where")
@@ -68,6 +72,20 @@ def data_card(name: Annotated[str, typer.Argument(help="Empty with --write.")] =
 
 
 @app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="sasrec or factorisation.")],
+    data: Annotated[str, typer.Option(help="A name from `recsys data list`.")],
+    to: Annotated[Path, typer.Option(help="Directory for the state and the weights of this run.")],
+    epochs: Annotated[int, typer.Option(help="In place of the model's own number.")] = None,
+    log: Annotated[Path, typer.Option(help="Directory for TensorBoard.")] = None,
+) -> None:
+    """Train on train and validation (leave-last-out), saving as it goes. Ctrl-C is safe; the same command goes on."""
+    from recsys.cli.train import train as run
+
+    raise typer.Exit(run(model, data, to, epochs, log))
+
+
+@app.command()
 def reproduce(
     full: Annotated[bool, typer.Option(help="Also run the studies, each at most 15 minutes.")] = False,
     update: Annotated[bool, typer.Option(help="Rewrite outputs, claims and prose for a reviewed diff.")] = False,
@@ -76,7 +94,7 @@ def reproduce(
     """Execute every notebook afresh, check every claim, build the book."""
     from recsys.book import build, reproduce as engine, studies
     from recsys.book.root import root
-    from recsys.data import catalogue, fetch
+    from recsys.data import catalogue
 
     at = _or_fail(root)
     if full:
@@ -92,8 +110,9 @@ def reproduce(
     if record:
         typer.echo("A pass of this very tree is recorded; not executing the notebooks again.")
     else:
-        for name in catalogue():
-            typer.echo(f"Data: {name} is in {_or_fail(fetch, name)}")
+        typer.echo("Getting the data ...")
+        if not all([_fetched(name) for name in catalogue()]):
+            raise typer.Exit(1)
         typer.echo("Executing every notebook and comparing what it prints ...")
         record = engine.reproduce(at, typer.echo)
     typer.echo("Building the book from stored outputs, warnings are errors ...")
@@ -108,6 +127,20 @@ def reproduce(
     else:
         typer.echo(f"The book: {page}")
     raise typer.Exit(0 if record["ok"] and page else 1)
+
+
+def _fetched(name: str, asked_for: bool = False) -> bool:
+    """Fetch a data set and say where it is; false where one that is needed or asked for can't be had."""
+    from recsys.data import DataError, entry, fetch
+
+    try:
+        typer.echo(f"{name}: {fetch(name)}")
+    except (DataError, OSError) as error:
+        if asked_for or not entry(name).optional:
+            typer.echo(f"recsys: {error}", err=True)
+            return False
+        typer.echo(f"{name}: not to be had here; it is optional, and what needs it is skipped. Why: recsys data fetch {name}")
+    return True
 
 
 def _or_fail(function, *arguments):

@@ -69,4 +69,7 @@ def _places(name: str) -> Iterator[tuple[bool, str, str]]:
     said = [f"in the {place}, content hash agrees" for place in here] or ["not on this machine yet"]
     said += [f"{place} {'answers' if ok else 'does not answer'}" for place, ok in reports]
     good = bool(here) or any(ok for _, ok in reports)
+    if not good and entry(name).optional:
+        good = True
+        said.append("optional: what needs it is skipped")
     yield good, f"{name}: {'; '.join(said)}", f"connect to a package index, then recsys data fetch {name}"

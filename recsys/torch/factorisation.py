@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from recsys.baselines.history import histories
 from recsys.data import Interactions
 from recsys.torch.checkpoint import digest, load_model, save_model
-from recsys.torch.fit import FitConfig, fit
+from recsys.torch.fit import FitConfig
+from recsys.torch.validation import fit_recommender
 
 
 @dataclass(frozen=True)
@@ -87,24 +88,23 @@ class FactorisationRecommender:
     Args:
         config: sizes and training.
         checkpoint: file that keeps the state of the training.
+        log: directory for TensorBoard.
     """
 
-    def __init__(self, config: FactorisationConfig = FactorisationConfig(), checkpoint: Path | None = None):
-        self.config, self.checkpoint = config, checkpoint
+    def __init__(self, config: FactorisationConfig = FactorisationConfig(), checkpoint: Path | None = None,
+                 log: Path | None = None):  # fmt: skip
+        self.config, self.checkpoint, self.log = config, checkpoint, log
 
     def fit(self, interactions: Interactions) -> "FactorisationRecommender":
         """Fit to `interactions.values` as ratings; raises as `recsys.torch.fit`, and on an empty log.
 
-        After an error in training the recommender has the last good weights.
+        An error before the first step leaves the recommender as it was, one in training leaves
+        it with the last good weights.
         """
         if not len(interactions):
             raise ValueError("interactions: expected at least one rating, got none")
-        self.interactions, self.network = interactions, self._new(interactions)
-        data = digest(interactions.users, interactions.items, interactions.values)
-        identity = {**self._identity(interactions), "data": data}
-        self.result = fit(self.network, self._batches(interactions), self._loss, self.config.training,
-                          checkpoint=self.checkpoint, identity=identity)  # fmt: skip
-        return self
+        return fit_recommender(self, self._new(interactions), interactions, self._batches(interactions), self._loss,
+                               self._identity(interactions))  # fmt: skip
 
     def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Predict the ratings of pairs, within the range of the ratings fitted.

@@ -2,16 +2,17 @@ r"""SASRec: a history read by causal self-attention, every item scored as the ne
 
 Item embeddings, scaled by sqrt(dim), pass through blocks of causal self-attention and a
 feed-forward layer, each behind a layer norm and beside a residual; the score of an item is
-the product of the last state with the same embedding (tied). Order enters by ALiBi: a
-score falls in proportion to age, with a slope of its own for each head. Trained with full
-softmax at every position.
+the product of the last state with the same embedding (tied). Order enters by age, as in
+ALiBi, with slopes that are learned. Trained with the full softmax at every position, or with
+a sampled one for large catalogues. `SASRecConfig.mixer` puts a control in the place of
+attention and leaves everything else as it is.
 
 Source: Kang and McAuley, 2018 (https://arxiv.org/abs/1808.09781); cross-entropy in place
-of its sampled binary loss: Klenitskiy and Vasilev, 2023 (https://arxiv.org/abs/2309.07602);
-ALiBi: Press and others, 2022 (https://arxiv.org/abs/2108.12409, section 3).
+of its sampled binary loss: Klenitskiy and Vasilev, 2023 (https://arxiv.org/abs/2309.07602).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,9 +25,13 @@ from recsys.attention.arguments import check_heads
 from recsys.baselines.history import histories
 from recsys.data import Interactions
 from recsys.torch.checkpoint import digest, load_model, save_model
-from recsys.torch.fit import FitConfig, fit
+from recsys.torch.fit import FitConfig
+from recsys.torch.mixers import MIXERS, causal_ages
+from recsys.torch.output_losses import NegativeSampler, chunked_cross_entropy, sampled_softmax
 from recsys.torch.parameters import projection
-from recsys.torch.sequences import PADDING, NextItemBatches, buckets, pad, user_sequences, windows
+from recsys.torch.rowwise import RowwiseAdagrad
+from recsys.torch.sequences import PADDING, NextItemBatches, buckets, check_ids, pad, user_sequences, windows
+from recsys.torch.validation import fit_recommender
 
 
 @dataclass(frozen=True)
@@ -39,70 +44,48 @@ class SASRecConfig:
         dim: size of embeddings and states; n_heads divides it.
         n_blocks: blocks on top of each other.
         n_heads: heads of a block.
-        dropout: share of embeddings, states and weights dropped in training.
+        dropout: share of embeddings and states dropped in training.
         max_length: the newest events that are read.
         tokens: about how many ids a batch holds.
+        mixer: "attention", or the control "mean", "decay" or "last".
+        negatives: items drawn for each batch for a sampled softmax, with which gradients of
+            the embeddings are sparse; None = the full softmax.
         training: epochs, learning rate, seed.
 
     Raises:
-        ValueError: dim does not divide by n_heads.
+        ValueError: dim does not divide by n_heads, or an unknown mixer.
     """
 
     dim: int = 64
     n_blocks: int = 1
     n_heads: int = 4
     dropout: float = 0.2
-    max_length: int = 100
+    max_length: int = 50
     tokens: int = 1000
+    mixer: str = "attention"
+    negatives: int | None = None
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=8, learning_rate=8e-3))
 
     def __post_init__(self) -> None:
         check_heads(self.dim, self.n_heads)
-
-
-class CausalAttention(nn.Module):
-    """Multi-head self-attention with a bias on the scores that says who may look, and how far."""
-
-    def __init__(self, dim: int, n_heads: int, dropout: float):
-        super().__init__()
-        self.n_heads, self.dropout = n_heads, dropout
-        self.query, self.key = projection(dim, dim), projection(dim, dim)
-        self.value, self.output = projection(dim, dim), projection(dim, dim)
-
-    def forward(self, items: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Average values by the softmax of score plus bias.
-
-        Args:
-            items: (batch, length, dim).
-            bias: (batch, heads, length, length), -inf where a position may not look.
-
-        Returns:
-            Output (batch, length, dim) and weights (batch, heads, length, length).
-        """
-        query, key, value = (  # each (batch, heads, length, dim / heads)
-            layer(items).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        scores = query @ key.mT / math.sqrt(query.shape[-1])
-        weights = torch.softmax(scores + bias, dim=-1)
-        dropped = F.dropout(weights, self.dropout, training=self.training)
-        return self.output((dropped @ value).transpose(1, 2).flatten(2)), weights
+        if self.mixer not in MIXERS:
+            raise ValueError(f"mixer: expected one of {', '.join(MIXERS)}, got {self.mixer!r}")
 
 
 class Block(nn.Module):
-    """Attention, then a feed-forward layer, each behind a norm and beside a residual."""
+    """A mixer of positions, then a feed-forward layer, each behind a norm and beside a residual."""
 
     def __init__(self, config: SASRecConfig):
         super().__init__()
         dim = config.dim
-        self.before_attention, self.before_feed = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = CausalAttention(dim, config.n_heads, config.dropout)
+        self.before_mixer, self.before_feed = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.mixer = MIXERS[config.mixer](dim, config.n_heads)
         self.wide, self.narrow = projection(dim, 4 * dim, bias=True), projection(4 * dim, dim, bias=True)
         self.drop = nn.Dropout(config.dropout)
 
-    def forward(self, states: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, states: Tensor, age: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """States (batch, length, dim) to states, and weights (batch, heads, length, length)."""
-        mixed, weights = self.attention(self.before_attention(states), bias)
+        mixed, weights = self.mixer(self.before_mixer(states), age, mask)
         states = states + self.drop(mixed)
         fed = self.narrow(F.gelu(self.wide(self.before_feed(states))))
         return states + self.drop(fed), weights
@@ -119,27 +102,26 @@ class SASRec(nn.Module):
     def __init__(self, n_items: int, config: SASRecConfig):
         super().__init__()
         self.n_items, self.config = n_items, config
-        self.items = nn.Embedding(n_items + 1, config.dim, padding_idx=PADDING)
+        sparse = config.negatives is not None
+        self.items = nn.Embedding(n_items + 1, config.dim, padding_idx=PADDING, sparse=sparse)
         nn.init.normal_(self.items.weight, std=config.dim**-0.5)
         with torch.no_grad():
             self.items.weight[PADDING] = 0
         self.drop = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_blocks))
         self.norm = nn.LayerNorm(config.dim)
-        heads = torch.arange(1, config.n_heads + 1)
-        self.register_buffer("slopes", 2.0 ** (-8 * heads / config.n_heads), persistent=False)
 
     def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Score every item as the next one after each position.
 
-        Padding may stand anywhere; what is returned at its positions means nothing.
+        Padding may stand anywhere; what is returned at its positions is finite and means nothing.
 
         Args:
             ids: int64 (batch, length).
 
         Returns:
             Scores (batch, length, n_items), item index i in column i, and weights
-            (batch, blocks, heads, length, length).
+            (batch, blocks, heads, length, length), which sum to one over the past.
 
         Raises:
             ValueError: not two axes of int64, or an id outside the catalogue.
@@ -149,11 +131,12 @@ class SASRec(nn.Module):
 
     def states(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, but the states (batch, length, dim) that the scores are made from."""
-        _check_ids(ids, self.n_items)
+        check_ids(ids, self.n_items)
         states = self.drop(self.items(ids) * math.sqrt(self.config.dim))
-        bias, weights = self._bias(ids), []
+        age, mask = causal_ages(ids)
+        weights = []
         for block in self.blocks:
-            states, weight = block(states, bias)
+            states, weight = block(states, age, mask)
             weights.append(weight)
         return self.norm(states), torch.stack(weights, dim=1)
 
@@ -161,35 +144,9 @@ class SASRec(nn.Module):
         """States (..., dim) to scores (..., n_items)."""
         return states @ self.items.weight[1:].T
 
-    def _bias(self, ids: Tensor) -> Tensor:
-        """-slope * age where a position may look, -inf elsewhere: (batch, heads, length, length)."""
-        real = ids != PADDING
-        place = real.cumsum(1)  # counts real items, wherever padding stands
-        age = (place[:, :, None] - place[:, None, :]).to(self.slopes.dtype)
-        length = ids.shape[1]
-        may = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril() & real[:, None, :]
-        may = may | torch.eye(length, dtype=torch.bool, device=ids.device)  # padding sees itself: no empty row
-        bias = -self.slopes[:, None, None] * age[:, None]
-        return bias.masked_fill(~may[:, None], -math.inf)
-
-
-def _check_ids(ids: Tensor, n_items: int) -> None:
-    if ids.dim() != 2 or ids.dtype != torch.int64:
-        raise ValueError(
-            f"ids: expected int64 (batch, length), got {str(ids.dtype).split('.')[-1]} {tuple(ids.shape)}; "
-            "make them with recsys.torch.sequences.pad"
-        )
-    wrong = torch.nonzero((ids < 0) | (ids > n_items))
-    if len(wrong):
-        row, column = wrong[0].tolist()
-        raise ValueError(
-            f"ids: expected 0 (padding) to {n_items}, got {ids[row, column].item()} at row {row}, column "
-            f"{column}; an id is an item index plus one, of the catalogue the model was made for"
-        )
-
 
 def next_item_loss(model: SASRec, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """Cross-entropy of the next item, mean over the real positions.
+    """Cross-entropy of the next item over the whole catalogue, mean over the real positions.
 
     Args:
         model: the network.
@@ -200,46 +157,80 @@ def next_item_loss(model: SASRec, batch: tuple[Tensor, Tensor]) -> Tensor:
     """
     inputs, targets = batch
     real = targets != PADDING
-    scores = model.scores(model.states(inputs)[0][real])  # (positions, n_items)
-    return F.cross_entropy(scores, targets[real] - 1)
+    states = model.states(inputs)[0][real]  # (positions, dim)
+    return chunked_cross_entropy(states, model.items.weight[1:], targets[real] - 1)
+
+
+def sampled_next_item_loss(model: SASRec, batch: tuple[Tensor, Tensor], sampler: NegativeSampler) -> Tensor:
+    """As `next_item_loss`, from the targets and items drawn once for the whole batch.
+
+    Only the rows of the embedding that occur are read, and have a gradient.
+    """
+    inputs, targets = batch
+    real = targets != PADDING
+    states, target_ids = model.states(inputs)[0][real], targets[real]  # (positions, dim) and (positions,)
+    drawn, log_q = sampler.draw()
+    target_scores = (states * model.items(target_ids)).sum(1)
+    negative_scores = states @ model.items(drawn + 1).T  # (positions, n)
+    return sampled_softmax(target_scores, negative_scores, log_q, target_ids[:, None] == drawn + 1)
 
 
 class SASRecRecommender:
     """SASRec as a recommender: `fit(interactions)`, `score(users, history=None)`.
 
     A history is all that a score depends on, so a stranger is served like anybody else. Of
-    an empty history the score is the log of 1 + popularity.
+    an empty history the score is the log of 1 + popularity. A user or an item that is not in
+    the vocabulary is refused by `Interactions`, a history over other items by `score`.
 
     Args:
         config: sizes and training.
         checkpoint: file that keeps the state of the training; a fit that was stopped goes
             on from it.
+        log: directory for TensorBoard.
     """
 
-    def __init__(self, config: SASRecConfig = SASRecConfig(), checkpoint: Path | None = None):
-        self.config, self.checkpoint = config, checkpoint
+    def __init__(self, config: SASRecConfig = SASRecConfig(), checkpoint: Path | None = None,
+                 log: Path | None = None):  # fmt: skip
+        self.config, self.checkpoint, self.log = config, checkpoint, log
 
-    def fit(self, interactions: Interactions) -> "SASRecRecommender":
-        """Train on every event but the first of each user; raises as `recsys.torch.fit`.
+    def fit(self, interactions: Interactions, validation: Interactions | None = None) -> "SASRecRecommender":
+        """Train on every event but the first of each user.
 
-        After an error in training the recommender has the last good weights.
+        An error before the first step leaves the recommender as it was, one in training leaves
+        it with the last good weights.
+
+        Args:
+            interactions: what is trained on.
+            validation: held-out events of the same users; the epoch with the best nDCG@10 on
+                them is kept, and `config.training.patience` may end the training.
+
+        Returns:
+            Itself, with `result`, the course of the training.
+
+        Raises:
+            ValueError: no user with two events, and as `recsys.torch.fit`.
         """
         rows = windows(user_sequences(interactions), self.config.max_length)
-        training = self.config.training
-        batches = NextItemBatches(rows, self.config.tokens, training.seed)
-        self.interactions, self.network = interactions, self._new(interactions)
-        data = digest(interactions.users, interactions.items, interactions.times)
-        identity = {**self._identity(interactions), "data": data}
-        self.result = fit(self.network, batches, next_item_loss, training,
-                          checkpoint=self.checkpoint, identity=identity)  # fmt: skip
-        return self
+        batches = NextItemBatches(rows, self.config.tokens, self.config.training.seed)
+        return fit_recommender(self, self._new(interactions), interactions, batches, self._loss(interactions),
+                               self._identity(interactions), validation, self._optimizer())  # fmt: skip
+
+    def _loss(self, interactions: Interactions) -> Callable:
+        if self.config.negatives is None:
+            return next_item_loss
+        sampler = NegativeSampler(_counts(interactions), self.config.negatives)
+        return lambda model, batch: sampled_next_item_loss(model, batch, sampler)
+
+    def _optimizer(self) -> Callable | None:
+        if self.config.negatives is None:
+            return None
+        return lambda model, training: RowwiseAdagrad(model.parameters(), training.learning_rate, training.weight_decay)
 
     def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
         """Score all items for each user: float32 (len(users), n_items)."""
         past = user_sequences(histories(self, np.asarray(users), history))
         lengths = np.minimum([len(ids) for ids in past], self.config.max_length)
-        popularity = np.bincount(self.interactions.items, minlength=self.network.n_items)
-        scores = np.tile(np.log1p(popularity).astype(np.float32), (len(past), 1))
+        scores = np.tile(np.log1p(_counts(self.interactions)).astype(np.float32), (len(past), 1))
         known = np.flatnonzero(lengths)
         for group in buckets(lengths[known], 20 * self.config.tokens, np.arange(len(known))):
             scores[known[group]] = self._score([past[row] for row in known[group]], lengths[known[group]])
@@ -269,3 +260,34 @@ class SASRecRecommender:
 
     def _identity(self, interactions: Interactions) -> dict:
         return {"model": "SASRec", "config": asdict(self.config), "vocabulary": digest(interactions.item_ids)}
+
+
+@torch.no_grad()
+def attention_on_history(
+    model: SASRecRecommender, users: np.ndarray, history: Interactions | None = None
+) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+    """Show what the newest position, from which everything is scored, looks at.
+
+    Args:
+        model: fitted.
+        users: int (n,), user indices.
+        history: replaces what was fitted for them.
+
+    Returns:
+        For each user the item indices that were read, oldest first, (length,), and the
+        weights on them (blocks, heads, length); each head's sum to one. Both are empty for
+        an empty history.
+
+    Raises:
+        ValueError: not fitted, or a history over other items; DataError: an unknown user.
+    """
+    shown = []
+    for ids in user_sequences(histories(model, np.asarray(users), history)):
+        ids = ids[max(0, len(ids) - model.config.max_length):]
+        _, weights = model.network.states(pad([ids], max(1, len(ids))))  # (1, blocks, heads, length, length)
+        shown.append((ids - 1, weights[0, :, :, -1, :len(ids)].numpy()))
+    return shown
+
+
+def _counts(interactions: Interactions) -> np.ndarray:
+    return np.bincount(interactions.items, minlength=interactions.n_items)

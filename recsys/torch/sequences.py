@@ -71,6 +71,30 @@ def pad(rows: Sequence[np.ndarray], length: int | None = None) -> Tensor:
     return torch.from_numpy(padded)
 
 
+def check_ids(ids: Tensor, n_items: int) -> None:
+    """Require padded ids of a catalogue.
+
+    Args:
+        ids: int64 (batch, length).
+        n_items: the largest id.
+
+    Raises:
+        ValueError: another shape or dtype, or an id below 0 or above n_items; the first is named.
+    """
+    if ids.dim() != 2 or ids.dtype != torch.int64:
+        raise ValueError(
+            f"ids: expected int64 (batch, length), got {str(ids.dtype).split('.')[-1]} {tuple(ids.shape)}; "
+            "make them with recsys.torch.sequences.pad"
+        )
+    wrong = torch.nonzero((ids < 0) | (ids > n_items))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise ValueError(
+            f"ids: expected 0 (padding) to {n_items}, got {ids[row, column].item()} at row {row}, column "
+            f"{column}; an id is an item index plus one, of the catalogue the model was made for"
+        )
+
+
 def buckets(lengths: np.ndarray, tokens: int, order: np.ndarray) -> list[np.ndarray]:
     """Group rows of like length, so that a padded batch holds about `tokens` ids.
 

@@ -8,6 +8,7 @@ import pytest
 from recsys import attention as att
 from recsys import baselines
 from recsys.evaluation import hits_of, leave_last_out, top_k
+from recsys.runtime import import_torch
 from tests.conftest import ROOT
 
 SECTIONS = {title: body for title, body in re.findall(
@@ -108,6 +109,19 @@ def test_symbols_of_part_two_have_the_shapes_the_page_says(movielens):
     check("Models of the ground chapters", names, sizes)
 
 
+def test_symbols_of_part_three_have_the_shapes_the_page_says():
+    torch = import_torch()
+    from recsys.torch.output_losses import NegativeSampler
+    from recsys.torch.sasrec import SASRec, SASRecConfig
+
+    sizes = dict(batch=2, length=5, m=9, d=8, blocks=2, heads=4)
+    with torch.no_grad():
+        network = SASRec(9, SASRecConfig(dim=8, n_blocks=2, n_heads=4)).eval()
+        ids = torch.tensor([[3, 1, 9, 4, 1], [2, 2, 5, 0, 0]])
+        names = {"network": network, "ids": ids, "sampler": NegativeSampler(np.arange(9), 4)}
+        check("Models that read in order", names, sizes)
+
+
 def test_every_section_of_the_page_is_checked():
     assert set(SECTIONS) == {"Attention weights", "Allocation", "Losses and gradients", "Mistakes", "Logs and rankings",
-                             "Models of the ground chapters"}
+                             "Models of the ground chapters", "Models that read in order"}

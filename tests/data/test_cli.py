@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from recsys.data import DataError, catalogue, entry
+
 
 def recsys(*arguments, cwd, **variables):
     import os
@@ -17,6 +19,8 @@ def test_list_where_card_and_fetch(root, movielens):
     assert "movielens-100k" in recsys("data", "list", cwd=root).stdout
     assert "there, content hash agrees" in recsys("data", "where", "movielens-100k", cwd=root).stdout
     assert "# MovieLens 100K" in recsys("data", "card", "movielens-100k", cwd=root).stdout
+    listed = recsys("data", "list", cwd=root)
+    assert listed.returncode == 0 and [line.split()[0] for line in listed.stdout.splitlines()] == list(catalogue())
     assert recsys("data", "fetch", "movielens-100k", cwd=root).returncode == 0
 
 
@@ -24,14 +28,16 @@ def test_list_where_card_and_fetch(root, movielens):
 def test_an_unknown_name_is_one_line_and_status_1(root, command):
     done = recsys("data", command, "nosuch", cwd=root)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.strip() == "recsys: Unknown data set 'nosuch'. Known: movielens-100k, ta-feng."
+    assert done.stderr.strip() == f"recsys: Unknown data set 'nosuch'. Known: {', '.join(catalogue())}."
 
 
 def test_doctor_prints_a_line_a_requirement(root, movielens, tafeng):
     done = recsys("doctor", cwd=root)
     lines = done.stdout.strip().splitlines()
-    assert len(lines) == 6 and all(line.startswith(("[ok] ", "[fail] ")) for line in lines)
+    assert len(lines) == 4 + len(catalogue()) and all(line.startswith(("[ok] ", "[fail] ")) for line in lines)
     assert done.returncode == 0, done.stdout
+    assert all("optional: what needs it is skipped" in line or "content hash agrees" in line or " answers" in line
+               for line in lines if any(f" {name}: " in line for name in catalogue() if entry(name).optional))
 
 
 def test_doctor_names_what_is_wrong_and_the_mend(root, tmp_path, movielens):
@@ -47,3 +53,58 @@ def test_reproduce_outside_a_checkout_says_so_in_one_line(tmp_path):
     done = recsys("reproduce", cwd=tmp_path)
     assert done.returncode == 1 and "Change into a clone of the project first" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """The command line in this process, with a `fetch` that has only what needs a wheel."""
+    from typer.testing import CliRunner
+
+    import recsys.data
+    from recsys.cli import app
+
+    def fetch(name):
+        if entry(name).optional:
+            raise DataError(f"{name} could not be had.")
+        return f"cache/{name}"
+
+    monkeypatch.setattr(recsys.data, "fetch", fetch)
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def test_an_optional_set_that_fails_stops_neither_fetch_nor_the_others(command):
+    done = command("data", "fetch")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == list(catalogue())
+    for line, wanted in zip(lines, catalogue().values(), strict=True):
+        assert ("not to be had here; it is optional" in line) == wanted.optional
+
+
+def test_a_set_asked_for_by_name_fails_and_the_others_are_still_fetched(command):
+    done = command("data", "fetch", "dkn-news", "lee-news")
+    assert done.exit_code == 1
+    assert "recsys: dkn-news could not be had." in done.stderr and "lee-news: cache/lee-news" in done.stdout
+
+
+@pytest.mark.parametrize("lost, code", [(None, 0), ("lee-news", 1)])
+def test_reproduce_goes_on_without_optional_data_and_stops_without_needed_data(command, monkeypatch, tmp_path, lost, code):
+    import recsys.data
+    from recsys.book import build, reproduce, root
+
+    passed = {"ok": True, "notebooks": {}, "claims": {}}
+    monkeypatch.setattr(root, "root", lambda: tmp_path)
+    monkeypatch.setattr(reproduce, "reproduce", lambda at, say: passed)
+    monkeypatch.setattr(reproduce, "table", lambda at, claims: "")
+    monkeypatch.setattr(build, "build", lambda at, say: tmp_path)
+    have = recsys.data.fetch
+
+    def fetch(name):
+        if name == lost:
+            raise DataError(f"{name} could not be had.")
+        return have(name)
+
+    monkeypatch.setattr(recsys.data, "fetch", fetch)
+    done = command("reproduce")
+    assert done.exit_code == code, done.output
+    assert ("Executing every notebook" in done.stdout) == (lost is None)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from recsys.data import DataError, card, catalogue, entry, fetch, load, where
-from recsys.data.parse import content_hash, parse
+from recsys.data.parse import Parsed, content_hash, parse
 
 fetching = sys.modules["recsys.data.fetch"]  # the package exports a function of this name
 
@@ -73,12 +73,12 @@ def put(directory: Path, files):
         (directory / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("name", list(catalogue()))
+@pytest.mark.parametrize("name", ["movielens-100k", "ta-feng"])
 def test_counts_and_hash_of_the_catalogue_are_those_of_the_data(name, request):
     dataset = request.getfixturevalue({"movielens-100k": "movielens", "ta-feng": "tafeng"}[name])
     data, counts = dataset.interactions, entry(name).counts
     assert (len(data), data.n_users, data.n_items) == (counts["rows"], counts["users"], counts["items"])
-    assert content_hash(data) == entry(name).content
+    assert content_hash(Parsed(data, dataset.users, dataset.items)) == entry(name).content
     assert (dataset.users.index == data.user_ids).all() and (dataset.items.index == data.item_ids).all()
 
 
@@ -105,7 +105,7 @@ def test_a_products_subclass_is_its_most_frequent_and_its_price_the_median(tafen
 def test_the_same_data_in_two_forms_and_line_ends_has_one_hash(movielens, good):
     from_grouplens = parse(entry("movielens-100k"), as_grouplens(movielens))
     from_recbole = parse(entry("movielens-100k"), good)
-    assert content_hash(from_grouplens.interactions) == content_hash(from_recbole.interactions)
+    assert content_hash(from_grouplens) == content_hash(from_recbole)
     assert (from_grouplens.items["genres"].map(set) == from_recbole.items["genres"].map(set)).all()
 
 
@@ -248,7 +248,7 @@ def test_the_wheel_really_gives_the_data(monkeypatch, tmp_path):
     monkeypatch.delenv("RECSYS_DATA_MIRROR", raising=False)
     wanted = entry("movielens-100k")
     [wheel] = [place for place in wanted.places if place.kind == "wheel"]
-    assert content_hash(parse(wanted, fetching._download(wanted, wheel)).interactions) == wanted.content
+    assert content_hash(parse(wanted, fetching._download(wanted, wheel))) == wanted.content
 
 
 @pytest.fixture

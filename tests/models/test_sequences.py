@@ -52,3 +52,10 @@ def test_nothing_to_learn_from_is_named():
         NextItemBatches(windows([np.array([3])], 5), tokens=10)
     with pytest.raises(ValueError, match="length: expected at least 1, got 0"):
         windows([np.array([3])], 0)
+
+
+def test_who_shares_a_batch_differs_between_epochs_and_seeds():
+    rows = [np.array([n, n]) for n in range(1, 41)]
+    groups = [{frozenset(inputs[:, 0].tolist()) for inputs, _ in NextItemBatches(rows, tokens=4, seed=seed)(epoch)}
+              for seed, epoch in [(0, 0), (0, 1), (1, 0)]]  # fmt: skip
+    assert groups[0] != groups[1] and groups[0] != groups[2]

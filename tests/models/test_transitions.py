@@ -45,8 +45,9 @@ def test_the_counter_agrees_with_a_loop(small):
     counts = counts_of(small, [1, 2**-0.7, 3**-0.7])
     popularity = np.bincount(small.items, minlength=small.n_items) + 1
     for user, history in enumerate(histories_of(small)):
+        total = sum(0.8**age for age in range(len(history)))
         for item in range(small.n_items):
-            expected = sum(0.8**age * np.log(1 + counts[past, item] * small.n_items / 20)
+            expected = sum(0.8**age / total * np.log(1 + counts[past, item] * small.n_items / 20)
                            for age, past in enumerate(reversed(history)))  # fmt: skip
             expected += 0.3 * np.log(popularity[item] / popularity.sum())
             assert np.isclose(scores[user, item], expected)
@@ -85,3 +86,21 @@ def test_wrong_histories_unfitted_models_and_settings_are_named(small):
         TransitionCounter(recency=0)
     with pytest.raises(ValueError, match="smoothing must be above 0; 0 came"):
         Markov(0)
+
+
+def test_the_head_of_a_history_gets_its_share_and_the_rest_is_weighed_alike():
+    model, lengths = TransitionCounter(recency=0.5, head=2, head_share=0.9), np.array([4, 2, 1])
+    users, ages = np.repeat([0, 1, 2], lengths), np.array([3, 2, 1, 0, 1, 0, 0])
+    kernel = model._kernel(users, ages, lengths)
+    assert np.allclose(kernel, [0.05, 0.05, 0.3, 0.6, 1 / 3, 2 / 3, 1])
+
+
+def test_a_score_is_the_logarithm_of_smoothed_probabilities_up_to_a_constant(small):
+    """The form of the paper: sum of k log P(a | h), without popularity."""
+    model = TransitionCounter(3, 0.7, 0.8, 20.0, 0.0).fit(small)
+    scores, counts = model.score(np.arange(small.n_users)), counts_of(small, [1, 2**-0.7, 3**-0.7])
+    smoothed = (counts + 20 / small.n_items) / (counts.sum(1, keepdims=True) + 20)
+    for user, history in enumerate(histories_of(small)):
+        kernel = 0.8 ** np.arange(len(history))[::-1]
+        direct = (kernel / kernel.sum()) @ np.log(smoothed[history])
+        assert np.allclose(direct - direct[0], scores[user] - scores[user, 0])

@@ -1,0 +1,47 @@
+"""Several recommenders as one: their scores, each put on one scale, added with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from recsys.data import Interactions
+
+
+class Blend:
+    """Score of an item = weighted sum of the models' scores, standardised for each user.
+
+    A user's scores of one model have mean 0 and standard deviation 1 over the catalogue
+    before they are added, so that the weights, and not the scales, decide. A model that
+    scores every item alike adds nothing.
+
+    Parameters
+    ----------
+    models : recommenders
+        ``fit`` fits each of them.
+    weights : floats, one a model
+    """
+
+    def __init__(self, models: Sequence, weights: Sequence[float]) -> None:
+        if len(models) != len(weights):
+            raise ValueError(f"Blend needs one weight for each of {len(models)} models; {len(weights)} came.")
+        self.models, self.weights = models, weights
+
+    def fit(self, interactions: Interactions) -> Blend:
+        self.interactions = interactions
+        for model in self.models:
+            model.fit(interactions)
+        return self
+
+    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+        """(len(users), n_items) scores."""
+        return sum(weight * standardised(model.score(users, history))
+                   for model, weight in zip(self.models, self.weights, strict=True))
+
+
+def standardised(scores: np.ndarray) -> np.ndarray:
+    """Rows less their mean, divided by their standard deviation; zero where that is zero."""
+    centred = scores - scores.mean(axis=1, keepdims=True, dtype=np.float64)
+    deviation = centred.std(axis=1, keepdims=True)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)

@@ -1,0 +1,72 @@
+"""``Impressions``: what was shown together to a person, and which of it was clicked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.data.errors import DataError
+
+
+@dataclass(frozen=True)
+class Impressions:
+    """One row an impression; what it showed is ``items[starts[r]:starts[r + 1]]``, in the order of the source.
+
+    The place in that list is the position where the source kept it (MIND shuffled
+    it). No data set here logs with what probability something was shown, so there
+    is no propensity.
+
+    Parameters
+    ----------
+    users : (n,) int array
+        Indices into ``user_ids``.
+    times : (n,) int array
+        Seconds since 1970, in the clock of the source.
+    starts : (n + 1,) int array
+        Where each impression's items begin.
+    items, clicked : (m,) int and bool array
+        What was shown, as indices into ``item_ids``, and whether it was clicked.
+    user_ids, item_ids : array
+        The ids of the source, one for each index.
+
+    Raises
+    ------
+    DataError
+        If lengths disagree, an index is outside its vocabulary, or an impression shows nothing.
+    """
+
+    users: np.ndarray
+    times: np.ndarray
+    starts: np.ndarray
+    items: np.ndarray
+    clicked: np.ndarray
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, kind in (("users", np.int64), ("times", np.int64), ("starts", np.int64), ("items", np.int64),
+                           ("clicked", bool), ("user_ids", None), ("item_ids", None)):
+            array = np.array(getattr(self, name), dtype=kind)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        lengths = {name: len(getattr(self, name)) for name in ("users", "times", "starts", "items", "clicked")}
+        rows, shown = lengths["users"], lengths["items"]
+        if not (rows == lengths["times"] == lengths["starts"] - 1 and shown == lengths["clicked"]):
+            raise DataError(f"Impressions need users and times of one length, starts one longer, and items and "
+                            f"clicked of one length; these came: {lengths}.")
+        if self.starts[0] != 0 or self.starts[-1] != len(self.items) or (np.diff(self.starts) < 1).any():
+            raise DataError("Impressions need starts that rise from 0 to the number of items: each shows something.")
+        for name, size in (("users", len(self.user_ids)), ("items", len(self.item_ids))):
+            indices = getattr(self, name)
+            bad = np.flatnonzero((indices < 0) | (indices >= size))
+            if bad.size:
+                raise DataError(f"{name}[{bad[0]}]: expected an index from 0 to {size - 1}, found {indices[bad[0]]}.")
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def shown(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """The item indices of impression ``row``, and whether each was clicked."""
+        part = slice(self.starts[row], self.starts[row + 1])
+        return self.items[part], self.clicked[part]

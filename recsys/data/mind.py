@@ -1,0 +1,132 @@
+"""MIND's file format: ``behaviors.tsv`` (who was shown and clicked what) and ``news.tsv`` (the articles).
+
+Follows "Dataset Format" of the introduction on msnews.github.io (Wu and others
+2020). The data may not be passed on and is downloaded by hand after its terms are
+accepted; nothing of it was at hand when this was written, so the reader is tested
+on lines written in the documented format.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys.data.errors import DataError
+from recsys.data.impressions import Impressions
+from recsys.data.interactions import Interactions
+from recsys.data.lines import fields_of
+from recsys.data.tables import MEND
+
+BEHAVIOURS, NEWS = "behaviors.tsv", "news.tsv"
+
+
+@dataclass(frozen=True)
+class ImpressionLog:
+    """Impressions with what each person had clicked before, and the articles.
+
+    ``histories`` has one user for each row of ``impressions``, with the clicks
+    before that impression, oldest first: the form that ``score(..., history=)``
+    takes. ``items`` has one row for each entry of ``impressions.item_ids``, with
+    category, subcategory, title and abstract; a missing text is "".
+    """
+
+    impressions: Impressions
+    histories: Interactions
+    items: pd.DataFrame
+
+    def __len__(self) -> int:
+        """The number of headlines shown."""
+        return len(self.impressions.items)
+
+    def content(self) -> Iterator[bytes]:
+        """What a content hash is taken over: impressions, then histories, as little-endian 64-bit integers."""
+        shown, before = self.impressions, self.histories
+        for column in (shown.users, shown.times, shown.starts, shown.items, shown.clicked, before.users, before.items):
+            yield np.ascontiguousarray(column, dtype="<i8").tobytes()
+
+
+def read_mind(path: str | Path) -> ImpressionLog:
+    """Read a directory or a zip archive that holds ``behaviors.tsv`` and ``news.tsv``, at any depth.
+
+    Raises ``FileNotFoundError`` where one of them is not there, and ``DataError`` for a bad row.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = {name: sorted(path.rglob(name)) for name in (BEHAVIOURS, NEWS)}
+        read = Path.read_bytes
+    elif path.is_file() and zipfile.is_zipfile(path):
+        archive = zipfile.ZipFile(path)
+        found = {name: [member for member in archive.namelist() if Path(member).name == name]
+                 for name in (BEHAVIOURS, NEWS)}
+        read = archive.read
+    else:
+        raise FileNotFoundError(f"{path}: expected a directory or a zip archive that holds {BEHAVIOURS} and {NEWS}.")
+    for name, places in found.items():
+        if len(places) != 1:
+            raise FileNotFoundError(f"{path}: expected one {name}, found {len(places)}. Give the path of one part, "
+                                    "training or development.")
+    return read_files({name: read(places[0]) for name, places in found.items()})
+
+
+def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
+    """``behaviors.tsv`` and ``news.tsv``; ``DataError`` names the file and the first bad row."""
+    news = fields_of(files[NEWS], 8, file=NEWS)
+    ids = np.array([fields[0] for fields in news])
+    again = np.flatnonzero(pd.Series(ids).duplicated().to_numpy())
+    if again.size:
+        raise DataError(f"{NEWS}, row {again[0] + 1}: article {ids[again[0]]} has a row already. {MEND}")
+    items = pd.DataFrame([fields[1:5] for fields in news], columns=["category", "subcategory", "title", "abstract"],
+                         index=pd.Index(ids, name="item")).sort_index()
+    rows = fields_of(files[BEHAVIOURS], 5, file=BEHAVIOURS)
+    item_ids = items.index.to_numpy(dtype=str)
+    shown = [row[4].split() for row in rows]
+    empty = next((row for row, news in enumerate(shown, start=1) if not news), None)
+    if empty:
+        raise DataError(f"{BEHAVIOURS}, row {empty}: expected at least one article shown, found none. {MEND}")
+    user_ids, users = np.unique([row[1] for row in rows], return_inverse=True)
+    flat, row_of, starts = _flatten(shown)
+    pairs = [entry.rpartition("-") for entry in flat]
+    bad = next((i for i, (article, _, label) in enumerate(pairs) if not article or label not in ("0", "1")), None)
+    if bad is not None:
+        raise DataError(f"{BEHAVIOURS}, row {row_of[bad] + 1}: expected articles as ID-1 or ID-0, "
+                        f"found {flat[bad]!r}. {MEND}")
+    impressions = Impressions(users, _seconds([row[2] for row in rows]), starts,
+                              _indices([article for article, _, _ in pairs], row_of, items.index),
+                              np.array([label == "1" for _, _, label in pairs], dtype=bool), user_ids, item_ids)
+    return ImpressionLog(impressions, _histories([row[3].split() for row in rows], items.index), items)
+
+
+def _histories(clicks: list[list[str]], index: pd.Index) -> Interactions:
+    flat, row_of, starts = _flatten(clicks)
+    steps = np.arange(len(flat)) - starts[row_of]
+    return Interactions(row_of, _indices(flat, row_of, index), np.ones(len(flat)), steps,
+                        np.arange(len(clicks)), index.to_numpy(dtype=str), time_unit="step")
+
+
+def _flatten(lists: list[list[str]]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    lengths = np.array([len(entries) for entries in lists], dtype=np.int64)
+    return list(chain.from_iterable(lists)), np.repeat(np.arange(len(lists)), lengths), np.append(0, np.cumsum(lengths))
+
+
+def _indices(articles: list[str], row_of: np.ndarray, index: pd.Index) -> np.ndarray:
+    places = index.get_indexer(articles)
+    unknown = np.flatnonzero(places < 0)
+    if unknown.size:
+        raise DataError(f"{BEHAVIOURS}, row {row_of[unknown[0]] + 1}: article {articles[unknown[0]]!r} "
+                        f"is not in {NEWS}. {MEND}")
+    return places
+
+
+def _seconds(texts: list[str]) -> np.ndarray:
+    times = pd.to_datetime(pd.Series(texts), format="%m/%d/%Y %I:%M:%S %p", errors="coerce")
+    bad = np.flatnonzero(times.isna().to_numpy())
+    if bad.size:
+        raise DataError(f"{BEHAVIOURS}, row {bad[0] + 1}: expected a time as month/day/year hour:minute:second "
+                        f"AM or PM, found {texts[bad[0]]!r}. {MEND}")
+    return times.to_numpy().astype("datetime64[s]").astype(np.int64)

@@ -1,0 +1,155 @@
+"""From texts to words, from words to ids, and the retrieval function BM25.
+
+Pure functions and two small immutable tables; no framework and no data set. English is cut
+at anything that is not a letter or a digit. Chinese has no spaces, so a run of Han characters
+gives its overlapping bigrams (what retrieval uses) or its single characters (what a model
+that reads in order uses).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+PADDING = 0
+"""The id that stands for no word."""
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_PIECE = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>(?:(?![{_HAN}])[^\W_])+(?:'(?:(?![{_HAN}])[^\W_])+)*)")
+
+
+def words(text: str, chinese: str = "bigrams") -> list[str]:
+    """Cut a text into lower-case words.
+
+    Width and case are made alike first (Unicode NFKC, then case folding), so that full-width
+    letters are the same as narrow ones. An apostrophe inside a word stays: "don't" is one.
+
+    Parameters
+    ----------
+    text : str
+    chinese : str
+        ``"bigrams"``: 经济新闻 gives 经济, 济新, 新闻; a lone character gives itself.
+        ``"characters"``: 经, 济, 新, 闻.
+
+    Raises
+    ------
+    ValueError
+        For another way of cutting Chinese.
+    """
+    if chinese not in ("bigrams", "characters"):
+        raise ValueError(f"chinese: expected 'bigrams' or 'characters', got {chinese!r}.")
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    found: list[str] = []
+    for piece in _PIECE.finditer(plain):
+        run = piece["han"]
+        if run is None:
+            found.append(piece["word"])
+        elif chinese == "characters" or len(run) == 1:
+            found.extend(run)
+        else:
+            found.extend(run[place:place + 2] for place in range(len(run) - 1))
+    return found
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Known words, the most frequent first; word i has id i + 1 and padding has id 0.
+
+    An unknown word has no id: it is left out, so a text with no known word is a row of zeros.
+    """
+
+    words: tuple[str, ...]
+    chinese: str = "characters"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", {word: id for id, word in enumerate(self.words, start=1)})
+        if len(self._index) != len(self.words):
+            twice = next(word for word, count in Counter(self.words).items() if count > 1)
+            raise ValueError(f"words: expected each word once, got {twice!r} more than once.")
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str], min_count: int = 1, chinese: str = "characters") -> Vocabulary:
+        """Collect the words that occur at least ``min_count`` times; ties in alphabetical order.
+
+        Raises ``ValueError`` where no word does.
+        """
+        counts = Counter(word for text in texts for word in words(text, chinese))
+        kept = sorted((word for word in counts if counts[word] >= min_count), key=lambda word: (-counts[word], word))
+        if not kept:
+            raise ValueError(f"texts: expected a word that occurs at least {min_count} times, found none "
+                             f"among {sum(counts.values())} words.")
+        return cls(tuple(kept), chinese)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def ids(self, text: str) -> np.ndarray:
+        """The ids of a text's known words in order, int64 (n_known,)."""
+        known = [self._index[word] for word in words(text, self.chinese) if word in self._index]
+        return np.array(known, dtype=np.int64)
+
+    def encode(self, texts: Sequence[str], length: int) -> np.ndarray:
+        """The first ``length`` known words of each text, padded on the right.
+
+        Returns
+        -------
+        (len(texts), length) int64 array; a text with no known word is all zeros.
+
+        Raises
+        ------
+        ValueError
+            For a length below 1, or one string in place of a list of them.
+        """
+        if isinstance(texts, str):
+            raise ValueError("texts: expected a list of texts, got one string; wrap it in a list.")
+        if length < 1:
+            raise ValueError(f"length: expected at least 1, got {length}.")
+        rows = np.full((len(texts), length), PADDING, dtype=np.int64)
+        for row, text in enumerate(texts):
+            ids = self.ids(text)[:length]
+            rows[row, :len(ids)] = ids
+        return rows
+
+
+class BM25:
+    """Okapi BM25: rare words count more, repeated ones ever less, long documents are held back.
+
+    A document scores sum over the words w of the query, each as often as it is asked, of
+
+        idf(w) * f (k1 + 1) / (f + k1 (1 - b + b |d| / mean |d|)),  idf(w) = log(1 + (N - n + 1/2) / (n + 1/2))
+
+    with f the count of w in d and n the number of documents that hold w.
+
+    Parameters
+    ----------
+    documents : sequence of str
+    k1, b : float
+        How slowly repetition saturates, and how much length matters.
+
+    Source: Robertson and Zaragoza (2009), section 3; idf with the 1 inside the
+    logarithm, which keeps it positive.
+    """
+
+    def __init__(self, documents: Sequence[str], k1: float = 1.2, b: float = 0.75):
+        if not len(documents):
+            raise ValueError("documents: expected at least one, got none.")
+        self.counts = [Counter(words(document)) for document in documents]
+        lengths = np.array([count.total() for count in self.counts], dtype=float)
+        self.k1, self.slowness = k1, k1 * (1 - b + b * lengths / max(lengths.mean(), 1e-12))  # (n_documents,)
+        holding = Counter(word for count in self.counts for word in count)
+        total = len(documents)
+        self.idf = {word: np.log1p((total - n + 0.5) / (n + 0.5)) for word, n in holding.items()}
+
+    def scores(self, query: str) -> np.ndarray:
+        """Score every document: float (n_documents,); all zero where no word of the query is known."""
+        scores = np.zeros(len(self.counts))
+        for word in words(query):
+            if word in self.idf:
+                f = np.array([count[word] for count in self.counts], dtype=float)
+                scores += self.idf[word] * f * (self.k1 + 1) / (f + self.slowness)
+        return scores

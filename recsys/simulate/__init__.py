@@ -1,0 +1,1 @@
+"""Planted data whose truth is known: interests, readers, drift."""

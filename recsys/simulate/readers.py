@@ -1,0 +1,167 @@
+"""Readers of real articles with several planted interests, whose choices are known in full.
+
+Topics are clusters of the articles' vectors; how well an article fits a topic is the cosine of
+its vector with the centre. A reader has a few topics. Again and again they are shown a slate of
+articles they have not read and click one, by softmax of utility: sharpness times the fit to that
+one of their interests which the article fits best. The clicked article is read *because of*
+that interest, which is what a model's attention weights can be held against.
+
+Choice by softmax utility: McFadden (1974).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.data import ImpressionLog, Impressions, Interactions
+
+
+@dataclass(frozen=True)
+class PlantedReaders:
+    """The log and the truth behind it.
+
+    ``log`` holds impressions, each with the clicks before it, in the order of readers and then
+    of steps (times). ``fit`` is (n_articles, n_topics), ``interests`` (n_readers, n_interests) topics.
+    """
+
+    log: ImpressionLog
+    fit: np.ndarray
+    interests: np.ndarray
+    sharpness: float
+
+    def utilities(self, readers: np.ndarray, articles: np.ndarray) -> np.ndarray:
+        """What each article is worth to a reader: (n, k) for readers (n,) and articles (n, k)."""
+        return self.sharpness * self._fits(readers, articles).max(axis=2)
+
+    def reasons(self, readers: np.ndarray, articles: np.ndarray) -> np.ndarray:
+        """For which interest (its topic) a reader would read each article: (n, k) int."""
+        best = self._fits(readers, articles).argmax(axis=2)
+        return np.take_along_axis(self.interests[readers], best, axis=1)
+
+    def _fits(self, readers: np.ndarray, articles: np.ndarray) -> np.ndarray:
+        return self.fit[articles[:, :, None], self.interests[readers][:, None, :]]  # (n, k, n_interests)
+
+
+def planted_topics(vectors: np.ndarray, n_topics: int, seed: int = 0) -> np.ndarray:
+    """How well each article fits each of ``n_topics`` clusters of the vectors.
+
+    Parameters
+    ----------
+    vectors : (n_articles, dim) float array
+        The mean is taken off and rows are scaled to length 1; a row of zeros stays one.
+    n_topics : int
+    seed : int
+        Of k-means.
+
+    Returns
+    -------
+    (n_articles, n_topics) float array: cosines with the centres, at most 1.
+    """
+    from sklearn.cluster import KMeans
+
+    unit = _unit(vectors - vectors.mean(axis=0))
+    centres = KMeans(n_topics, n_init=10, random_state=seed).fit(unit).cluster_centers_
+    return unit @ _unit(centres).T
+
+
+def planted_readers(
+    fit: np.ndarray, n_readers: int, n_interests: int, n_impressions: int = 30, n_shown: int = 5,
+    sharpness: float = 10.0, seed: int = 0, interests: np.ndarray | None = None,
+) -> PlantedReaders:  # fmt: skip
+    """Draw readers, what they are shown and what they click.
+
+    Parameters
+    ----------
+    fit : (n_articles, n_topics) float array
+        As from ``planted_topics``.
+    n_readers, n_interests, n_impressions, n_shown : int
+        Readers, topics of each, slates of each, articles of a slate. No article is shown
+        to a reader again once it was clicked.
+    sharpness : float
+        Of the choice; 0 clicks at random.
+    seed : int
+    interests : (n_readers, n_interests) int array, optional
+        Topics to plant in place of drawn ones.
+
+    Raises
+    ------
+    ValueError
+        For a count out of range, a fit that is not finite, or interests of another shape.
+    """
+    n_articles, n_topics = np.shape(fit)
+    _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness)
+    random = np.random.default_rng(seed)
+    drawn = random.permuted(np.tile(np.arange(n_topics), (n_readers, 1)), axis=1)[:, :n_interests]
+    planted = drawn if interests is None else _planted(interests, drawn.shape, n_topics)
+    taste = sharpness * np.asarray(fit)[:, planted].max(axis=2).T  # (n_readers, n_articles)
+    everyone, unread = np.arange(n_readers), np.ones((n_readers, n_articles), dtype=bool)
+    shown = np.empty((n_readers, n_impressions, n_shown), dtype=np.int64)
+    clicked = np.empty((n_readers, n_impressions), dtype=np.int64)
+    for step in range(n_impressions):
+        topic = planted[everyone, random.integers(n_interests, size=n_readers)]
+        slate = _slate(sharpness * np.asarray(fit)[:, topic].T, unread, n_shown, random)
+        worth = np.take_along_axis(taste, slate, axis=1)
+        shown[:, step], clicked[:, step] = slate, _draw(worth, random)
+        unread[everyone, slate[everyone, clicked[:, step]]] = False
+    return PlantedReaders(_log(shown, clicked, n_articles), np.asarray(fit), planted, sharpness)
+
+
+def _draw(utilities: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """A column of each row, drawn by softmax of the row: the largest after Gumbel noise."""
+    return (utilities + random.gumbel(size=utilities.shape)).argmax(axis=1)
+
+
+def _slate(liking: np.ndarray, unread: np.ndarray, n_shown: int, random: np.random.Generator) -> np.ndarray:
+    """One unread article drawn by softmax of liking (n_readers, n_articles), the others evenly; shuffled."""
+    picked = _draw(np.where(unread, liking, -np.inf), random)[:, None]
+    lottery = np.where(unread, random.random(unread.shape), 2.0)
+    np.put_along_axis(lottery, picked, 2.0, axis=1)
+    others = np.argpartition(lottery, n_shown - 1, axis=1)[:, :n_shown - 1]
+    return random.permuted(np.hstack([picked, others]), axis=1)
+
+
+def _log(shown: np.ndarray, clicked: np.ndarray, n_articles: int) -> ImpressionLog:
+    """Shown (readers, steps, width) and the column that was clicked (readers, steps) as a log."""
+    n_readers, n_steps, width = shown.shape
+    items, n_rows = np.arange(n_articles), n_readers * n_steps
+    readers, steps = np.indices((n_readers, n_steps))
+    flags = np.arange(width) == clicked[:, :, None]
+    impressions = Impressions(readers.ravel(), steps.ravel(), np.arange(n_rows + 1) * width, shown.ravel(),
+                              flags.ravel(), np.arange(n_readers), items)
+    earlier = np.tile(np.tri(n_steps, k=-1, dtype=bool), (n_readers, 1))  # (rows, steps)
+    rows, places = np.nonzero(earlier)
+    past = np.repeat(shown[flags].reshape(n_readers, n_steps), n_steps, axis=0)[earlier]
+    histories = Interactions(rows, past, np.ones(len(past)), places, np.arange(n_rows), items, time_unit="step")
+    return ImpressionLog(impressions, histories, pd.DataFrame(index=pd.Index(items, name="article")))
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
+
+
+def _planted(interests: np.ndarray, shape: tuple[int, int], n_topics: int) -> np.ndarray:
+    interests = np.asarray(interests)
+    if interests.shape != shape:
+        raise ValueError(f"interests must have shape {shape}; {interests.shape} came.")
+    if interests.min() < 0 or interests.max() >= n_topics:
+        raise ValueError(f"interests must be topics from 0 to {n_topics - 1}; {interests.min()} to {interests.max()} came.")
+    return interests
+
+
+def _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness) -> None:
+    n_articles, n_topics = np.shape(fit)
+    if not 0 <= sharpness < np.inf:
+        raise ValueError(f"sharpness must be at least 0; {sharpness} came.")
+    if not np.isfinite(fit).all():
+        raise ValueError("fit must hold finite numbers only.")
+    for name, count in {"n_readers": n_readers, "n_interests": n_interests, "n_impressions": n_impressions}.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1; {count} came.")
+    if n_interests > n_topics:
+        raise ValueError(f"n_interests must be at most the {n_topics} topics of fit; {n_interests} came.")
+    if not 2 <= n_shown <= n_articles - n_impressions:
+        raise ValueError(f"n_shown must be from 2 to {n_articles - n_impressions}, so that {n_impressions} slates can "
+                         f"be drawn from {n_articles} articles without what was clicked; {n_shown} came.")

@@ -1,0 +1,107 @@
+"""What one update is made of: the optimizer, its learning rate, the clipped gradient, its state."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def adamw(model: nn.Module, config: Any) -> torch.optim.Optimizer:
+    """AdamW over all parameters (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101).
+
+    Args:
+        model: whose parameters are updated.
+        config: a `FitConfig`, for `learning_rate` and `weight_decay`.
+    """
+    return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def one_cycle(progress: float, warm_up: float) -> float:
+    """Share of the peak learning rate: half a cosine up from 1/25, half a cosine down to 0.
+
+    Args:
+        progress: share of the training done, 0 to 1.
+        warm_up: share in which it rises, between 0 and 1.
+
+    Returns:
+        A number from 0 to 1.
+    """
+    if progress < warm_up:
+        return 1 - (1 - 1 / 25) * (1 + math.cos(math.pi * progress / warm_up)) / 2
+    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, share: float) -> float:
+    """Give each group its share of the rate that it was made with.
+
+    Args:
+        optimizer: the first call notes the rates of its groups as their peaks.
+        share: what `one_cycle` gives.
+
+    Returns:
+        The learning rate of the first group.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("peak_lr", group["lr"]) * share
+    return optimizer.param_groups[0]["lr"]
+
+
+def clip_gradients(model: nn.Module, longest: float) -> Tensor:
+    """Shorten the gradient of all parameters together, in place.
+
+    As `torch.nn.utils.clip_grad_norm_`, and for sparse gradients too: those are coalesced
+    first, so that a row that was met twice counts as one row, as it does in a dense gradient.
+
+    Args:
+        model: whose gradients are clipped.
+        longest: the longest norm that is left as it is.
+
+    Returns:
+        The norm before, a scalar.
+    """
+    values = []
+    for parameter in model.parameters():
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+            values.append(parameter.grad.values())
+        elif parameter.grad is not None:
+            values.append(parameter.grad)
+    norm = nn.utils.get_total_norm(values)
+    shrink = (longest / (norm + 1e-6)).clamp(max=1.0)
+    for value in values:
+        value.mul_(shrink)
+    return norm
+
+
+def pack_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Take the state of an optimizer apart: tensors, and the numbers that are none.
+
+    Args:
+        model: names the parameters.
+        optimizer: all that changes in it is in `optimizer.state`, for each parameter a dict of
+            dense tensors and plain numbers.
+
+    Returns:
+        Tensors and numbers, each by "parameter:key".
+
+    Raises:
+        ValueError: a sparse tensor, which a checkpoint cannot hold.
+    """
+    tensors, numbers = {}, {}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            if isinstance(value, Tensor) and value.layout != torch.strided:
+                raise ValueError(f"optimizer: expected dense tensors in its state, got {key!r} of {name!r} as "
+                                 f"{value.layout}; keep it dense, or train without a checkpoint")  # fmt: skip
+            (tensors if isinstance(value, Tensor) else numbers)[f"{name}:{key}"] = value
+    return tensors, numbers
+
+
+def unpack_state(model: nn.Module, optimizer: torch.optim.Optimizer, packed: Mapping[str, Any]) -> None:
+    """Put back what `pack_state` took apart, tensors and numbers in one mapping."""
+    parameters = dict(model.named_parameters())
+    for place, value in packed.items():
+        name, _, key = place.rpartition(":")
+        optimizer.state[parameters[name]][key] = value

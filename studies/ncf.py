@@ -1,0 +1,99 @@
+"""Neural collaborative filtering against a dot product: the same search for each, then the test once.
+
+Four models are trained on the same pairs with the same loss (He and others, 2017; Rendle and
+others, 2020). Each is tuned over the same grid on validation with one seed; the test is read
+with five. The test of the first paper, the right film among 99 drawn at random, stands beside.
+"""
+
+import itertools
+
+import numpy as np
+
+from recsys import baselines
+from recsys.data import load
+from recsys.evaluation import bootstrap_interval, evaluate, leave_last_out, ndcg, paired_test, sampled_hits
+from recsys.torch.dot_product import DotProductConfig, DotProductRecommender
+from recsys.torch.fit import FitConfig
+from recsys.torch.gmf import GMFConfig, GMFRecommender
+from recsys.torch.mlp import MLPConfig, MLPRecommender
+from recsys.torch.neumf import NeuMFConfig, NeuMFRecommender
+
+METRIC = "nDCG@10"
+DATA = ["movielens-100k"]
+USES = ["torch/dot_product.py", "torch/gmf.py", "torch/mlp.py", "torch/neumf.py", "torch/pairs.py", "torch/fit.py",
+        "torch/validation.py",
+        "torch/parameters.py", "baselines/popularity.py", "baselines/ease.py", "baselines/als.py",
+        "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py"]
+MODELS = {"dot product": (DotProductRecommender, DotProductConfig), "GMF": (GMFRecommender, GMFConfig),
+          "MLP": (MLPRecommender, MLPConfig), "NeuMF": (NeuMFRecommender, NeuMFConfig)}
+CONFIG = {
+    "grid of each": {"dim": [16, 32], "l2": [0.0001, 0.001, 0.003], "learning_rate": [0.01, 0.03]},
+    "fixed": {"negatives": 4, "batch_size": 4096, "epochs": 10, "clip_norm": 10.0},
+    "seed of the search": 0, "seeds of the test": [0, 1, 2, 3, 4],
+    "beside": {"Popularity": {}, "ImplicitALS": {"factors": 192, "alpha": 4, "l2": 20}, "EASE": {"l2": 100}},
+    "sampled": {"negatives": 99, "seed": 0},
+}
+
+
+def run(config):
+    split = leave_last_out(load("movielens-100k").interactions)
+    results, tests = {}, {}
+    for name in MODELS:
+        tried = search(config, split, name)
+        best = max(tried, key=lambda row: row[METRIC])
+        settings = {key: value for key, value in best.items() if key != METRIC}
+        tests[name] = [read_test(config, split, build(config, name, settings, seed))
+                       for seed in config["seeds of the test"]]
+        results[name] = {"grid": tried, "best": settings}
+    for name, settings in config["beside"].items():
+        tests[name] = [read_test(config, split, getattr(baselines, name)(**settings))]
+        results[name] = {"grid": [], "best": settings}
+    return {"models": {name: {**row, **summary(tests[name], tests["dot product"])} for name, row in results.items()},
+            "protocol": tests["EASE"][0]["protocol"]}
+
+
+def search(config, split, name):
+    """Validation of every setting of the grid, one seed."""
+    grid = config["grid of each"]
+    tried = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    return [{**row, METRIC: validate(config, split, name, row)} for row in tried]
+
+
+def validate(config, split, name, settings):
+    model = build(config, name, settings, config["seed of the search"])
+    return round(evaluate(model, split, on="validation").mean(METRIC), 5)
+
+
+def build(config, name, settings, seed):
+    fixed, (recommender, sizes) = config["fixed"], MODELS[name]
+    training = FitConfig(epochs=fixed["epochs"], learning_rate=settings["learning_rate"],
+                         clip_norm=fixed["clip_norm"], seed=seed)
+    return recommender(sizes(dim=settings["dim"], l2=settings["l2"], negatives=fixed["negatives"],
+                             batch_size=fixed["batch_size"], training=training))
+
+
+def read_test(config, split, model):
+    """Each viewer's numbers on the test: over all films, and among a sample of them."""
+    full = evaluate(model, split)
+    taken = split.train_and_validation.of_users(full.users).seen()
+    target = split.test.items[np.argsort(split.test.users)]
+    hits = sampled_hits(np.asarray(model.score(full.users), dtype=float), target, config["sampled"]["negatives"], 10,
+                        taken, config["sampled"]["seed"])
+    return {"full": full[METRIC].tolist(), "hit": full["hit@10"].tolist(), "protocol": full.protocol,
+            "sampled": ndcg(hits, np.ones(len(hits), dtype=int)).tolist(),
+            "sampled hit": hits.any(axis=1).astype(float).tolist()}
+
+
+def summary(runs, reference):
+    """Means over seeds and viewers, and the difference to the dot product, viewer by viewer."""
+    row = {}
+    for name in ("full", "hit", "sampled", "sampled hit"):
+        mean, against = (np.mean([run[name] for run in some], axis=0) for some in (runs, reference))
+        row[name] = {"mean": rounded(bootstrap_interval(mean)),
+                     "seeds": [round(float(np.mean(run[name])), 4) for run in runs],
+                     "minus dot product": rounded(paired_test(mean, against))}
+    return row
+
+
+def rounded(numbers):
+    return [round(float(number), 4) for number in numbers]

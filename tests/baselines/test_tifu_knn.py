@@ -1,0 +1,161 @@
+"""TIFU-KNN and UP-CF against slow literal versions, in dictionaries and loops."""
+
+import numpy as np
+import pytest
+
+from recsys.baselines import TIFUKNN, UPCF
+from recsys.baselines.baskets import visits
+from recsys.data import Interactions
+
+MODELS = {"TIFU-KNN": lambda: TIFUKNN(4, 0.9, 0.7, 3, 0.6), "UP-CF": lambda: UPCF(3, 0.75, 2.0)}
+
+
+def shop(seed=0, n_users=15, n_items=9, n_days=12):
+    """Users of one to a dozen baskets; some products stand twice on one bill."""
+    rng = np.random.default_rng(seed)
+    users = np.repeat(np.arange(n_users), rng.integers(1, 40, n_users))
+    return Interactions.from_ids(users, rng.integers(0, n_items, len(users)), np.ones(len(users)),
+                                 rng.integers(0, n_days, len(users)), time_unit="day")
+
+
+def baskets_of(log, user):
+    """The user's baskets as sets of items, oldest first."""
+    mine = log.users == user
+    return [set(log.items[mine & (log.times == day)].tolist()) for day in np.unique(log.times[mine])]
+
+
+def runs_of(baskets, groups):
+    """Cut a list in ``groups`` runs of one length or one more, the longer ones last."""
+    if len(baskets) < groups:
+        return [[basket] for basket in baskets]
+    length, longer = divmod(len(baskets), groups)
+    cut, start = [], 0
+    for run in range(groups):
+        size = length + (run >= groups - longer)
+        cut.append(baskets[start:start + size])
+        start += size
+    return cut
+
+
+def literal_vector(log, user, within_decay, group_decay, groups):
+    baskets = baskets_of(log, user)
+    vector = np.zeros(log.n_items)
+    runs = runs_of(list(enumerate(baskets)), groups)
+    for number, run in enumerate(runs):
+        for place, basket in run:
+            for item in basket:
+                vector[item] += within_decay ** (len(baskets) - 1 - place) / len(run) * group_decay ** (len(runs) - 1 - number)
+    return vector / max(len(runs), 1)
+
+
+def literal_tifu(log, model):
+    own = [literal_vector(log, user, model.within_decay, model.group_decay, model.groups) for user in range(log.n_users)]
+    scores = np.zeros((log.n_users, log.n_items))
+    for user in range(log.n_users):
+        others = sorted((other for other in range(log.n_users) if other != user),
+                        key=lambda other: (round(float(((own[user] - own[other]) ** 2).sum()), 12), other))
+        near = np.mean([own[other] for other in others[:model.neighbours]], axis=0)
+        scores[user] = model.alpha * own[user] + (1 - model.alpha) * near
+    return scores
+
+
+def literal_upcf(log, model):
+    baskets = [baskets_of(log, user) for user in range(log.n_users)]
+    ever = [set().union(*mine) for mine in baskets]
+    share = np.zeros((log.n_users, log.n_items))
+    for user, mine in enumerate(baskets):
+        for basket in mine[-model.recency:]:
+            for item in basket:
+                share[user, item] += 1 / min(len(mine), model.recency)
+    scores = np.zeros_like(share)
+    for user in range(log.n_users):
+        for other in range(log.n_users):
+            below = len(ever[user]) ** model.asymmetry * len(ever[other]) ** (1 - model.asymmetry)
+            scores[user] += (len(ever[user] & ever[other]) / below) ** model.locality * share[other]
+    return scores
+
+
+def test_visits_count_baskets_from_both_ends():
+    log = Interactions.from_ids([5, 3, 5, 5, 3], [1, 1, 2, 1, 2], np.ones(5), [4, 9, 4, 2, -1], time_unit="day")
+    place, age, n_baskets = visits(log)
+    assert place.tolist() == [1, 1, 1, 0, 0] and age.tolist() == [0, 0, 0, 1, 1] and n_baskets.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("settings", [(4, 0.9, 0.7, 3, 0.6), (2, 1.0, 1.0, 5, 0.2), (14, 0.5, 0.8, 1, 0.0), (3, 0.8, 0.6, 20, 1.0)])
+def test_tifu_knn_agrees_with_a_literal_version(seed, settings):
+    log = shop(seed)
+    model = TIFUKNN(*settings).fit(log)
+    assert np.allclose(model.score(np.arange(log.n_users)), literal_tifu(log, model), atol=1e-12)
+
+
+@pytest.mark.parametrize("settings", [(10, 0.75, 10.0), (2, 0.25, 1.0), (1, 1.0, 3.0)])
+def test_up_cf_agrees_with_a_literal_version(settings):
+    log = shop(1)
+    model = UPCF(*settings).fit(log)
+    assert np.allclose(model.score(np.arange(log.n_users)), literal_upcf(log, model))
+
+
+def test_without_decay_and_neighbours_a_vector_is_the_share_of_baskets():
+    """Runs of equal length and no decay: the mean over runs is the mean over baskets."""
+    log = Interactions.from_sequences([[2, 0, 2, 1, 2, 2]], np.arange(3))
+    assert np.allclose(TIFUKNN(1, 1.0, 1.0, 3, 1.0).fit(log).score([0]), [[1 / 6, 1 / 6, 4 / 6]])
+
+
+def test_newer_baskets_weigh_more():
+    log = Interactions.from_sequences([[0, 1, 2], [0, 1, 2]], np.arange(3))
+    scores = TIFUKNN(1, 0.9, 0.7, 3, 0.5).fit(log).score([0])[0]
+    assert scores[2] > scores[1] > scores[0]
+
+
+def test_planted_neighbours_lend_what_they_buy():
+    """A customer who shares all but one product with a group is offered that one first among the new."""
+    log = Interactions.from_sequences([[0, 1, 2], [0, 1, 2], [0, 1], [3, 4, 5], [3, 4, 5]], np.arange(6))
+    for make in (lambda: TIFUKNN(2, 1.0, 1.0, 1, 0.5), lambda: UPCF(10, 0.5, 1.0)):
+        scores = make().fit(log).score([2])[0]
+        assert scores[2] > scores[3:].max() and scores[:2].min() > scores[2]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_batch_composition_never_changes_a_score(name):
+    log = shop(2)
+    model = MODELS[name]().fit(log)
+    together = model.score(np.arange(log.n_users))
+    assert all(np.allclose(model.score([user])[0], together[user], atol=1e-12) for user in range(log.n_users))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_stranger_with_three_products_is_served_and_one_without_any_is_defined(name):
+    log = shop(3)
+    model = MODELS[name]().fit(log)
+    stranger, nobody = (Interactions.from_sequences([items], log.item_ids) for items in ([4, 2, 7], []))
+    scores = model.score([0], history=stranger)[0]
+    assert np.isfinite(scores).all() and set(np.argsort(-scores)[:3]) == {4, 2, 7}
+    assert np.isfinite(model.score([0], history=nobody)).all()
+
+
+def test_a_stranger_counts_the_user_they_copy_as_a_neighbour():
+    log = shop(4)
+    model = UPCF(3, 0.5, 1.0).fit(log)
+    given = model.score([2], history=log.of_users([2]))[0]
+    assert np.allclose(given, model.score([2])[0] + model.shares[2].toarray()[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_wrong_histories_and_unfitted_models_are_named(name):
+    with pytest.raises(ValueError, match="is not fitted: call fit"):
+        MODELS[name]().score([0])
+    model = MODELS[name]().fit(shop())
+    with pytest.raises(ValueError, match="over the 9 items the model was fitted on; it is over 3"):
+        model.score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
+
+
+def test_settings_out_of_range_are_named():
+    with pytest.raises(ValueError, match="neighbours and groups must be at least 1; 0 and 7 came"):
+        TIFUKNN(neighbours=0)
+    with pytest.raises(ValueError, match="Decays must be above 0 and at most 1; within 1.2"):
+        TIFUKNN(within_decay=1.2)
+    with pytest.raises(ValueError, match="alpha must be from 0 to 1; -1 came"):
+        TIFUKNN(alpha=-1)
+    with pytest.raises(ValueError, match="recency must be at least 1"):
+        UPCF(recency=0)

@@ -1,0 +1,265 @@
+"""History attention: who looks at what, what it learns, and what it refuses."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from recsys.data import DataError, Interactions
+from recsys.evaluation import recommend
+from recsys.torch.fit import FitConfig
+from recsys.torch.history_attention import (
+    POOLINGS, HistoryAttention, HistoryAttentionConfig, HistoryAttentionRecommender, HistoryBatches, history_loss,
+)  # fmt: skip
+
+CLOSE = dict(rtol=1e-4, atol=1e-5)
+EVERYBODY = np.arange(40)
+
+
+def config_of(pooling, **changes):
+    training = FitConfig(epochs=12, learning_rate=0.03, save_every=3)
+    return replace(HistoryAttentionConfig(dim=8, pooling=pooling, max_length=6, negatives=3, tokens=60,
+                                          training=training), **changes)  # fmt: skip
+
+
+@pytest.fixture(params=POOLINGS)
+def network(request):
+    torch.manual_seed(0)
+    return HistoryAttention(30, config_of(request.param)).eval()
+
+
+@pytest.fixture
+def ids():
+    random = np.random.default_rng(1)
+    return torch.from_numpy(np.stack([random.permutation(20)[:8] + 1 for _ in range(3)]))
+
+
+CANDIDATES = torch.tensor([[25, 26, 27, 28]] * 3)
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """Users and items in two groups; everybody takes six of the ten items of the own group."""
+    random = np.random.default_rng(0)
+    lists = [10 * (user % 2) + random.permutation(10)[:6] for user in range(40)]
+    return replace(Interactions.from_sequences(lists, np.arange(100, 120)), user_ids=np.arange(500, 540))
+
+
+@pytest.fixture(scope="module", params=POOLINGS)
+def trained(request, groups):
+    return HistoryAttentionRecommender(config_of(request.param)).fit(groups)
+
+
+def test_a_score_is_constant_bias_and_product_by_loop(network, ids):
+    with torch.no_grad():
+        network.bias.weight.normal_()
+        network.constant.fill_(0.3)
+    scores, weights = network(ids, CANDIDATES)
+    vectors, i = network.items.weight, 26
+    values = [network.value.weight @ vectors[l] for l in ids[1]]
+    if network.config.pooling == "attention":
+        query = network.query.weight @ vectors[i]
+        logits = torch.stack([query @ (network.key.weight @ vectors[l]) / 8**0.5 for l in ids[1]])
+        expected = torch.exp(logits) / torch.exp(logits).sum()
+    else:
+        expected = torch.full((8,), 1 / 8)
+    pooled = sum(w * v for w, v in zip(expected, values, strict=True))
+    assert torch.allclose(weights[1, 1], expected, **CLOSE)
+    assert torch.isclose(scores[1, 1], 0.3 + network.bias.weight[i, 0] + vectors[i] @ pooled, **CLOSE)
+
+
+def test_weights_sum_to_one_over_the_real_history_and_are_zero_on_padding(network, ids):
+    weights = network(torch.nn.functional.pad(ids, (1, 2)), CANDIDATES)[1]
+    assert weights.shape == (3, 4, 11) and torch.allclose(weights.sum(-1), torch.ones(3, 4))
+    assert (weights[..., 0] == 0).all() and (weights[..., -2:] == 0).all()
+
+
+@pytest.mark.parametrize("left, right", [(0, 5), (4, 0), (2, 3)])
+def test_padding_never_changes_a_score(network, ids, left, right):
+    padded = torch.nn.functional.pad(ids, (left, right))
+    assert torch.allclose(network(padded, CANDIDATES)[0], network(ids, CANDIDATES)[0], **CLOSE)
+
+
+def test_batch_composition_and_other_candidates_never_change_a_score(network, ids):
+    together = network(ids, CANDIDATES)[0]
+    for row in range(3):
+        for place in range(4):
+            alone = network(ids[row:row + 1], CANDIDATES[:1, place:place + 1])[0]
+            assert torch.allclose(alone[0, 0], together[row, place], **CLOSE)
+
+
+def test_what_came_later_never_changes_a_score(network, ids):
+    visible = torch.tensor([[1, 3, 5, 8]] * 3)
+    changed = ids.clone()
+    changed[:, 5:] = 30
+    before, after = network(ids, CANDIDATES, visible)[0], network(changed, CANDIDATES, visible)[0]
+    assert torch.equal(before[:, :3], after[:, :3]) and not torch.allclose(before[:, 3], after[:, 3])
+    assert torch.allclose(before[:, 1:2], network(ids[:, :3], CANDIDATES[:, 1:2])[0], **CLOSE)
+
+
+@pytest.mark.parametrize("place", [0, 3, 8])
+def test_a_candidate_planted_in_its_own_history_weighs_nothing_and_changes_nothing(network, ids, place):
+    leaked = torch.cat([ids[:, :place], CANDIDATES[:, :1], ids[:, place:]], dim=1)
+    scores, weights = network(leaked, CANDIDATES)
+    assert (weights[:, 0, place] == 0).all()
+    assert torch.allclose(scores[:, 0], network(ids, CANDIDATES)[0][:, 0], **CLOSE)
+    assert (weights[:, 1:, place] > 0).all()
+
+
+def test_the_control_differs_by_the_two_projections_of_attention_only():
+    networks = [HistoryAttention(30, config_of(pooling)) for pooling in POOLINGS]
+    attention, mean = ({name: p.shape for name, p in network.named_parameters()} for network in networks)
+    assert set(attention) - set(mean) == {"query.weight", "key.weight"}
+    assert mean == {name: attention[name] for name in mean}
+
+
+def test_attention_without_scores_is_the_control(ids):
+    attention, mean = (HistoryAttention(30, config_of(pooling)) for pooling in POOLINGS)
+    mean.load_state_dict({k: v for k, v in attention.state_dict().items() if k.split(".")[0] not in ("query", "key")})
+    with torch.no_grad():
+        attention.query.weight.zero_()
+    for ours, control in zip(attention(ids, CANDIDATES), mean(ids, CANDIDATES), strict=True):
+        assert torch.allclose(ours, control, **CLOSE)
+
+
+def test_contributions_sum_to_the_score(network, ids):
+    with torch.no_grad():
+        network.bias.weight.normal_()
+    scores, _ = network(ids, CANDIDATES)
+    rest = network.constant + network.bias(CANDIDATES)[..., 0]
+    assert torch.allclose(network.contributions(ids, CANDIDATES).sum(-1) + rest, scores, **CLOSE)
+
+
+def test_a_history_of_padding_alone_scores_by_the_bias(network):
+    with torch.no_grad():
+        network.bias.weight.normal_()
+    scores, weights = network(torch.zeros(3, 4, dtype=torch.int64), CANDIDATES)
+    assert torch.allclose(scores, network.constant + network.bias(CANDIDATES)[..., 0]) and (weights == 0).all()
+
+
+def test_every_event_but_the_first_is_a_target_once_and_sees_what_came_before(groups):
+    lists = [tuple(groups.items[groups.users == user] + 1) for user in EVERYBODY]
+    found, seen = [], groups.seen().toarray()
+    for history, candidates, visible in HistoryBatches(groups, config_of("mean"))(3):
+        for row, place in torch.nonzero(candidates[..., 0]).tolist():
+            past = tuple(history[row, :visible[row, place, 0]].tolist())
+            target, *drawn = candidates[row, place].tolist()
+            fitting = [user for user in EVERYBODY if lists[user][:place + 2] == (*past, target)]
+            assert any(not seen[user, np.array(drawn) - 1].any() for user in fitting) and target not in past
+            assert (visible[row, place] == place + 1).all()
+            found.append((*past, target))
+    assert sorted(found) == sorted(ids[:t + 1] for ids in lists for t in range(1, 6))
+
+
+def test_batches_repeat_themselves_and_epochs_differ(groups):
+    batches = HistoryBatches(groups, config_of("mean"))
+    flat = [[tensor for batch in batches(epoch) for tensor in batch] for epoch in (1, 1, 2)]
+    assert all(torch.equal(a, b) for a, b in zip(flat[0], flat[1], strict=True))
+    assert any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(flat[0], flat[2], strict=False))
+
+
+def test_padding_adds_nothing_to_the_loss(network, ids):
+    candidates = torch.randint(21, 31, (3, 8, 4), generator=torch.Generator().manual_seed(0))
+    visible = torch.arange(1, 9)[:, None].expand(3, 8, 4)
+    wider = (torch.nn.functional.pad(ids, (0, 3)), torch.nn.functional.pad(candidates, (0, 0, 0, 3)),
+             torch.arange(1, 12)[:, None].expand(3, 11, 4))  # fmt: skip
+    assert torch.isclose(history_loss(network, (ids, candidates, visible)), history_loss(network, wider), atol=1e-6)
+
+
+def own_group(scores):
+    return scores.reshape(len(scores), 2, 10).mean(axis=2).argmax(axis=1)
+
+
+def test_planted_groups_are_found_for_users_and_strangers(trained, groups):
+    assert (own_group(trained.score(EVERYBODY)) == EVERYBODY % 2).all()
+    strangers = Interactions.from_sequences([[1, 4, 5], [13, 17, 11]], groups.item_ids)
+    assert own_group(trained.score([0, 0], history=strangers)).tolist() == [0, 1]
+    assert (recommend(trained, [0, 0], k=5, history=strangers) // 10 == [[0], [1]]).all()
+
+
+def test_a_history_given_equals_the_history_fitted_alone_or_together(trained, groups):
+    users = np.array([3, 0, 11])
+    fitted = trained.score(users)
+    assert np.allclose(fitted, trained.score(users, history=groups.of_users(users)), **CLOSE)
+    assert np.allclose(fitted, np.concatenate([trained.score([user]) for user in users]), **CLOSE)
+
+
+def test_histories_of_several_lengths_are_scored_together_as_alone(trained, groups):
+    lists = [[3, 4, 5, 6], [8], [], [19, 12], list(range(20))] * 5
+    together = trained.score(np.zeros(25, int), history=Interactions.from_sequences(lists, groups.item_ids))
+    for row, items in enumerate(lists[:5]):
+        alone = trained.score([0], history=Interactions.from_sequences([items], groups.item_ids))
+        assert np.allclose(alone[0], together[row], **CLOSE) and np.allclose(together[row], together[row + 20], **CLOSE)
+
+
+def test_only_the_newest_events_are_read(trained, groups):
+    long = Interactions.from_sequences([list(range(20))], groups.item_ids)
+    short = Interactions.from_sequences([list(range(14, 20))], groups.item_ids)
+    assert np.allclose(trained.score([0], history=long)[0, :14], trained.score([0], history=short)[0, :14], **CLOSE)
+
+
+def test_the_same_seed_gives_the_same_bits_also_after_save_and_load(trained, groups, tmp_path):
+    scores = trained.score(EVERYBODY)
+    torch.rand(3)
+    assert (HistoryAttentionRecommender(trained.config).fit(groups).score(EVERYBODY) == scores).all()
+    trained.save(tmp_path / "weights")
+    loaded = HistoryAttentionRecommender(trained.config).load(tmp_path / "weights", groups)
+    assert (loaded.score(EVERYBODY) == scores).all()
+    with pytest.raises(ValueError, match="vocabulary expected"):
+        loaded.load(tmp_path / "weights", replace(groups, item_ids=groups.item_ids + 1))
+    other = next(pooling for pooling in POOLINGS if pooling != trained.config.pooling)
+    with pytest.raises(ValueError, match="config expected"):
+        HistoryAttentionRecommender(config_of(other)).load(tmp_path / "weights", groups)
+
+
+def test_a_fit_that_was_stopped_goes_on_from_its_checkpoint(trained, groups, tmp_path, monkeypatch):
+    taken = []
+
+    def stop(model, batch):
+        taken.append(1)
+        if len(taken) == 8:
+            raise InterruptedError
+        return history_loss(model, batch)
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr("recsys.torch.history_attention.history_loss", stop)
+        HistoryAttentionRecommender(trained.config, tmp_path / "state").fit(groups)
+    resumed = HistoryAttentionRecommender(trained.config, tmp_path / "state").fit(groups)
+    assert (resumed.score(EVERYBODY) == trained.score(EVERYBODY)).all()
+
+
+def test_thirty_two_targets_are_learnt_by_heart():
+    random = np.random.default_rng(0)
+    log = Interactions.from_sequences([random.permutation(40)[:2] for _ in range(32)], np.arange(40))
+    config = config_of("attention", dim=32, tokens=1000, training=FitConfig(epochs=250, learning_rate=0.02))
+    assert HistoryAttentionRecommender(config).fit(log).result.losses[-1] < 0.1
+
+
+@pytest.mark.parametrize("bad", [31, -1])
+def test_an_id_outside_the_catalogue_is_named(network, ids, bad):
+    ids[1, 2] = bad
+    with pytest.raises(ValueError, match=rf"history: expected ids from 0 .padding. to 30, got {bad} at row 1, column 2"):
+        network(ids, CANDIDATES)
+    with pytest.raises(ValueError, match="candidates: expected ids from 0 .padding. to 30"):
+        network(CANDIDATES, ids)
+
+
+def test_what_cannot_be_served_or_learnt_from_is_named(trained, network, groups, ids):
+    for wrong in (ids[0], ids.float()):
+        with pytest.raises(ValueError, match="history: expected int64 with two axes"):
+            network(wrong, CANDIDATES)
+    with pytest.raises(ValueError, match="is not fitted: call fit"):
+        HistoryAttentionRecommender().score([0])
+    with pytest.raises(DataError, match="a user index from 0 to 39, found 40"):
+        trained.score([40])
+    with pytest.raises(DataError, match="Unknown user id 77"):
+        trained.score(groups.user_index([77]))
+    with pytest.raises(ValueError, match="over the 20 items the model was fitted on; it is over 3"):
+        trained.score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
+    with pytest.raises(ValueError, match="expected a user with two events or more, got none"):
+        HistoryBatches(Interactions.from_sequences([[1], [2]], np.arange(5)), config_of("mean"))
+    with pytest.raises(ValueError, match="pooling: expected one of .'attention', 'mean'., got 'max'"):
+        HistoryAttentionConfig(pooling="max")
+    with pytest.raises(ValueError, match="max_length: expected at least 1, got 0"):
+        HistoryAttentionConfig(max_length=0)

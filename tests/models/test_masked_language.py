@@ -1,0 +1,106 @@
+"""The masked language model: what is hidden, what may be seen, and that a planted grammar is learnt."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from recsys.torch.fit import FitConfig
+from recsys.torch.masked_language import (MaskedLanguageConfig, MaskedLanguageModel, hide_words, masked_accuracy,
+                                          masked_loss, text_vectors, text_windows, train_masked_language)  # fmt: skip
+
+CONFIG = MaskedLanguageConfig(dim=32, n_blocks=1, n_heads=2, dropout=0.0, max_length=8, batch_size=40,
+                              training=FitConfig(epochs=12, learning_rate=0.02))  # fmt: skip
+
+
+def grammar(n, seed):
+    """Texts that count up by one from a random start, modulo 12: a hidden word follows from its neighbours."""
+    starts = np.random.default_rng(seed).integers(12, size=n)
+    return [(start + np.arange(8)) % 12 + 1 for start in starts]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_masked_language(grammar(320, 0), 12, CONFIG)[0]
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return MaskedLanguageModel(12, replace(CONFIG, n_blocks=2)).double().eval()
+
+
+def test_masked_accuracy_is_well_above_chance_on_texts_held_out(trained):
+    held_out = grammar(100, 1)
+    chance = np.bincount(np.concatenate(held_out)).max() / 800
+    assert chance < 0.15 < 0.9 < masked_accuracy(trained, held_out)
+
+
+def test_on_shuffled_words_there_is_nothing_to_learn():
+    random = np.random.default_rng(2)
+    noise = [random.integers(1, 13, 8) for _ in range(320)]
+    model, _ = train_masked_language(noise, 12, CONFIG)
+    assert masked_accuracy(model, [random.integers(1, 13, 8) for _ in range(200)]) < 0.2
+
+
+def test_a_word_sees_both_ways_and_padding_is_never_seen(network):
+    ids = torch.tensor([[1, 2, 3, 4, 0, 0]])
+    scores, weights = network(ids)
+    assert scores.shape == (1, 6, 12) and weights.shape == (1, 2, 2, 6, 6)
+    assert (weights[..., 4:] < 1e-12).all() and (weights[..., :4, :4] > 0).all()
+    assert torch.allclose(network(ids[:, :4])[0], scores[:, :4], atol=1e-12)
+    assert not torch.allclose(network(torch.tensor([[1, 2, 3, 5]]))[0][0, 0], scores[0, 0])
+
+
+def test_batch_composition_never_changes_a_score(network):
+    ids = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
+    together, _ = network(ids)
+    assert torch.allclose(network(ids[1:, :2])[0][0], together[1, :2], atol=1e-12)
+
+
+def test_words_are_hidden_in_the_stated_shares():
+    ids = np.full((200, 100), 7)
+    ids[:, 90:] = 0
+    inputs, targets = hide_words(ids, 50, 0.2, np.random.default_rng(0))
+    chosen = targets > 0
+    assert (targets[chosen] == 7).all() and (inputs[~chosen] == ids[~chosen]).all() and not chosen[:, 90:].any()
+    assert abs(chosen[:, :90].mean() - 0.2) < 0.01
+    assert abs((inputs[chosen] == 51).mean() - 0.8) < 0.02
+    assert abs((inputs[chosen] == 7).mean() - (0.1 + 0.1 / 50)) < 0.02
+    assert inputs[chosen].min() >= 1
+
+
+def test_the_loss_looks_at_chosen_words_only_and_none_chosen_costs_nothing(network):
+    inputs, targets = torch.tensor([[1, 13, 3]]), torch.tensor([[0, 2, 0]])
+    scores, _ = network(inputs)
+    assert torch.isclose(masked_loss(network, (inputs, targets)), -scores[0, 1].log_softmax(-1)[1])
+    assert masked_loss(network, (inputs, torch.zeros_like(targets))) == 0
+
+
+def test_windows_hold_every_word_once():
+    rows = text_windows([np.arange(1, 11), np.array([3]), np.array([], dtype=int)], 4)
+    assert rows.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 0, 0], [3, 0, 0, 0]]
+
+
+def test_a_text_without_a_known_word_has_vector_nought_and_padding_does_not_matter(trained):
+    vectors = text_vectors(trained, np.array([[1, 2, 0, 0], [0, 0, 0, 0]]))
+    assert (vectors[1] == 0).all() and vectors[0].any()
+    assert np.allclose(text_vectors(trained, np.array([[1, 2]]))[0], vectors[0], atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    short = replace(CONFIG, training=replace(CONFIG.training, epochs=1))
+    one, two = (train_masked_language(grammar(40, 0), 12, short)[0].words.weight for _ in range(2))
+    assert (one == two).all()
+
+
+def test_bad_input_is_named(network):
+    with pytest.raises(ValueError, match=r"ids: expected 0 \(padding\) to 13 \(mask\), got 14 at row 0, column 1"):
+        network(torch.tensor([[1, 14]]))
+    with pytest.raises(ValueError, match=r"ids: expected int64 \(batch, at most 8\)"):
+        network(torch.ones(1, 9, dtype=torch.int64))
+    with pytest.raises(ValueError, match="masked: expected a share between 0 and 1, got 0"):
+        MaskedLanguageConfig(masked=0)
+    with pytest.raises(ValueError, match="texts: expected one with a known word, got none among 1"):
+        train_masked_language([np.array([], dtype=int)], 5, CONFIG)

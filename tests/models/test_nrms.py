@@ -1,0 +1,256 @@
+"""NRMS and its candidate-aware form: invariances, a second implementation, planted readers, bad input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from recsys import attention
+from recsys.data import DataError, ImpressionLog, Impressions, Interactions
+from recsys.data.clicks import Slates, slates
+from recsys.data.text import Vocabulary
+from recsys.evaluation.metrics import auc_per_user
+from recsys.evaluation.ranking import recommend
+from recsys.simulate.readers import planted_readers, planted_topics
+from recsys.torch.fit import FitConfig
+from recsys.torch.nrms import NRMS, NewsRecommender, NRMSConfig, WordEncoder, click_loss, slate_auc
+from recsys.torch.parameters import to_arrays
+
+READERS = ("self", "target", "mean")
+SMALL = NRMSConfig(dim=8, n_heads=2, hidden_dim=6, max_history=6)
+PLANTED = NRMSConfig(dim=16, n_heads=2, dropout=0.0, training=FitConfig(epochs=3, learning_rate=0.02))
+
+
+@pytest.fixture(scope="module")
+def articles():
+    """Twelve headlines of up to seven words out of thirty; the last one has no known word."""
+    random = np.random.default_rng(0)
+    ids = random.integers(1, 31, (12, 7)) * (np.arange(7) < random.integers(2, 8, (12, 1)))
+    ids[-1] = 0
+    return torch.as_tensor(ids)
+
+
+@pytest.fixture(scope="module", params=READERS)
+def network(request):
+    torch.manual_seed(1)
+    config = replace(SMALL, reader=request.param)
+    return NRMS(WordEncoder(30, config), config).double().eval()
+
+
+def score(network, articles, history, candidates):
+    return network(articles, torch.tensor(history), torch.tensor(candidates))
+
+
+def test_weights_are_a_distribution_over_the_real_history(network, articles):
+    scores, weights = score(network, articles, [[1, 5, 3, 0], [2, 0, 0, 0]], [[4, 6], [4, 0]])
+    assert scores.shape == (2, 2) and weights.shape == (2, 2, 4)
+    assert torch.allclose(weights.sum(-1), torch.ones(2, 2, dtype=torch.double))
+    assert (weights[0, :, 3] < 1e-12).all() and torch.allclose(weights[1, :, 0], torch.ones(2, dtype=torch.double))
+
+
+def test_padding_and_place_in_the_history_never_change_a_score(network, articles):
+    scores, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
+    for history in ([1, 5, 3, 0, 0], [0, 1, 0, 5, 3], [3, 0, 5, 1]):
+        assert torch.allclose(score(network, articles, [history], [[4, 6]])[0], scores, atol=1e-12)
+
+
+def test_padding_of_words_never_changes_a_score(network, articles):
+    scores, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
+    wider = torch.nn.functional.pad(articles, (0, 4))
+    assert torch.allclose(score(network, wider, [[1, 5, 3]], [[4, 6]])[0], scores, atol=1e-12)
+
+
+def test_batch_composition_never_changes_a_score(network, articles):
+    history, candidates = [[1, 5, 3], [2, 7, 0], [8, 0, 0]], [[4, 6], [1, 3], [2, 9]]
+    together, _ = score(network, articles, history, candidates)
+    for row in range(3):
+        alone, _ = score(network, articles, history[row:row + 1], candidates[row:row + 1])
+        assert torch.allclose(alone[0], together[row], atol=1e-12)
+
+
+def test_other_candidates_never_change_a_score(network, articles):
+    both, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
+    for column, candidate in enumerate((4, 6)):
+        alone, _ = score(network, articles, [[1, 5, 3]], [[candidate, 9, 2]])
+        assert torch.allclose(alone[0, 0], both[0, column], atol=1e-12)
+
+
+def test_only_the_candidate_aware_reader_gives_weights_that_depend_on_the_candidate(articles):
+    for kind in READERS:
+        torch.manual_seed(2)
+        network = NRMS(WordEncoder(30, SMALL), replace(SMALL, reader=kind)).eval()
+        _, weights = score(network, articles, [[1, 5, 3]], [[4, 6]])
+        differ = not torch.allclose(weights[0, 0], weights[0, 1], atol=1e-6)
+        assert differ == (kind == "target")
+
+
+def test_a_headline_without_a_known_word_scores_nought_and_is_passed_over(network, articles):
+    scores, weights = score(network, articles, [[1, 12, 3]], [[4, 12]])
+    assert scores[0, 1] == 0 and (weights[0, :, 1] < 1e-12).all()
+    assert torch.allclose(scores, score(network, articles, [[1, 3]], [[4, 12]])[0], atol=1e-12)
+
+
+def test_an_empty_history_scores_nought_and_weighs_nothing(network, articles):
+    for history in ([[0, 0, 0]], [[12, 0, 0]]):  # nothing clicked; nothing but an article without text
+        scores, weights = score(network, articles, history, [[4, 6]])
+        assert (scores == 0).all() and (weights == 0).all()
+    assert (network(articles, torch.zeros(1, 0, dtype=torch.int64), torch.tensor([[4, 6]]))[0] == 0).all()
+
+
+def test_the_word_encoder_equals_the_numpy_reference(articles):
+    torch.manual_seed(3)
+    encoder = WordEncoder(30, SMALL).double().eval()
+    arrays, ids = to_arrays(encoder), articles.numpy()
+    words, real = arrays["words.weight"][ids], ids != 0
+    heads = {name: attention.split_heads(words @ arrays[f"pooling.attention.{name}.weight"], 2)
+             for name in ("query", "key", "value")}  # fmt: skip
+    mixed, _ = attention.attention(heads["query"], heads["key"], heads["value"], mask=real[:, None, None, :])
+    seen = attention.merge_heads(mixed) @ arrays["pooling.attention.output.weight"]
+    hidden = np.tanh(seen @ arrays["pooling.pooling.key.weight"] + arrays["pooling.pooling.query.weight"])
+    weights = attention.softmax((hidden @ arrays["pooling.pooling.direction.weight"])[..., 0], mask=real)
+    vectors, given = encoder(articles)
+    assert np.allclose(given.detach().numpy(), weights, atol=1e-10)
+    assert np.allclose(vectors.detach().numpy(), (weights[..., None] * seen).sum(1), atol=1e-10)
+
+
+def test_gradients_are_right(articles):
+    torch.manual_seed(4)
+    config = replace(SMALL, reader="target")
+    network = NRMS(WordEncoder(30, config), config).double().eval()
+    history, shown = torch.tensor([[1, 5, 0], [2, 3, 7]]), torch.tensor([[4, 6, 8], [1, 9, 0]])
+    clicked = torch.tensor([[True, False, False], [False, True, False]])
+    direction = network.encoder.pooling.pooling.direction.weight
+    torch.autograd.gradcheck(lambda w: _with(network, direction, w, articles, history, shown, clicked), (direction.detach().clone().requires_grad_(),))
+
+
+def _with(network, parameter, value, articles, history, shown, clicked):
+    name = next(name for name, p in network.named_parameters() if p is parameter)
+    scores, _ = torch.func.functional_call(network, {name: value}, (articles, history, shown))
+    return click_loss(scores, shown, clicked)
+
+
+def test_the_loss_is_cross_entropy_of_each_click_against_the_skips():
+    scores = torch.tensor([[1.0, 2.0, 0.5, 9.0], [0.0, 1.0, 3.0, -1.0]])
+    shown = torch.tensor([[1, 2, 3, 0], [4, 5, 6, 7]])  # the 9.0 is padding
+    clicked = torch.tensor([[False, True, False, False], [True, False, True, False]])
+    e = np.exp(scores.numpy().astype(float))
+    terms = [e[0, 1] / (e[0, 0] + e[0, 1] + e[0, 2]), *(c / (c + e[1, 1] + e[1, 3]) for c in (e[1, 0], e[1, 2]))]
+    assert np.isclose(click_loss(scores, shown, clicked).item(), -np.log(terms).mean(), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Six topics in twelve dimensions, readers with three of them; train and test readers."""
+    random = np.random.default_rng(5)
+    vectors = np.repeat(random.normal(size=(6, 12)), 20, axis=0) + 0.5 * random.normal(size=(120, 12))
+    vectors = (vectors - vectors.mean(0)) / np.linalg.norm(vectors - vectors.mean(0), axis=1, keepdims=True)
+    fit = planted_topics(vectors, 6)
+    return vectors, *(planted_readers(fit, n, 3, 14, 5, sharpness=8, seed=seed) for n, seed in ((250, 0), (150, 1)))
+
+
+def weight_auc(weights, data, truth):
+    """AUC of the clicked candidate's weights against "was read for the same planted interest"."""
+    clicked = data.clicked.argmax(1)
+    rows = np.arange(len(clicked))
+    same = truth.reasons(data.users, np.maximum(data.history - 1, 0)) == truth.reasons(data.users, data.shown - 1)[rows, clicked][:, None]
+    real = data.history > 0
+    return np.nanmean(auc_per_user(np.nonzero(real)[0], same[real], weights[rows, clicked][real]))
+
+
+def test_target_attention_beats_the_mean_and_its_weights_find_the_planted_topic(world):
+    vectors, train, test = world
+    data = slates(test.log, 50)
+    data = data.select((data.history > 0).sum(1) >= 9)
+    result = {}
+    for kind in READERS:
+        scores, weights = NewsRecommender(vectors, replace(PLANTED, reader=kind)).fit(train.log).score_slates(data)
+        result[kind] = np.nanmean(slate_auc(scores, data)), weight_auc(weights, data, test)
+        lie = replace(test, fit=np.random.default_rng(0).permutation(test.fit))  # topics dealt out at random
+        assert abs(weight_auc(weights, data, lie) - 0.5) < 0.03
+    assert result["target"][0] > result["mean"][0] + 0.02 and result["target"][1] > 0.72
+    assert result["self"][0] < result["target"][0] - 0.02 and abs(result["self"][1] - 0.5) < 0.06
+
+
+@pytest.fixture(scope="module")
+def trained(world):
+    vectors, train, _ = world
+    config = replace(PLANTED, reader="target", max_history=5, training=FitConfig(epochs=1, learning_rate=0.02))
+    return NewsRecommender(vectors, config).fit(train.log)
+
+
+def given(*sequences):
+    return Interactions.from_sequences(sequences, np.arange(120))
+
+
+def test_a_stranger_is_served_and_the_list_has_nothing_read(trained):
+    ranked = recommend(trained, np.array([0]), k=5, history=given([3, 50, 7]))[0]
+    assert len(set(ranked.tolist())) == 5 and not {3, 50, 7} & set(ranked.tolist())
+
+
+def test_of_a_long_history_the_newest_clicks_are_read(trained):
+    long, cut = trained.score([0, 1], given([9, 8, 7, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5]))
+    assert np.allclose(long, cut, atol=1e-6)
+
+
+def test_a_stranger_without_a_click_scores_nought(trained):
+    assert (trained.score([0, 1], given([], [3]))[0] == 0).all()
+
+
+def test_fitted_readers_are_scored_by_all_they_clicked(trained, world):
+    log = world[1].log
+    clicks = log.impressions.items.reshape(250, 14, 5)[log.impressions.clicked.reshape(250, 14, 5)].reshape(250, 14)
+    assert np.allclose(trained.score([4]), trained.score([0], given(clicks[4])), atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits(trained, world):
+    again = NewsRecommender(world[0], trained.config).fit(world[1].log)
+    assert (again.score([0, 1]) == trained.score([0, 1])).all()
+
+
+def leaking(world):
+    log = world[1].log
+    past = log.histories
+    items = past.items.copy()
+    row = int(np.flatnonzero(past.users == 3)[0])
+    items[row] = log.impressions.shown(3)[0][0]
+    return ImpressionLog(log.impressions, replace(past, items=items), log.items)
+
+
+def test_a_planted_leak_is_caught_before_training(world):
+    with pytest.raises(DataError, match="stands in its own history"):
+        NewsRecommender(world[0], PLANTED).fit(leaking(world))
+
+
+def test_words_are_read_end_to_end():
+    vocabulary = Vocabulary.from_texts(["cup final tonight", "bank rate cut", "final score cup", "rate rise bank"])
+    articles = vocabulary.encode(["cup final tonight", "bank rate cut", "final score cup", "rate rise bank", "???"], 6)
+    shown = Impressions([0, 1], [0, 0], [0, 2, 4], [2, 3, 2, 3], [1, 0, 0, 1], [0, 1], np.arange(5))
+    log = ImpressionLog(shown, Interactions.from_sequences([[0], [1]], np.arange(5)), pd.DataFrame(index=range(5)))
+    config = replace(SMALL, reader="target", dropout=0.0, training=FitConfig(epochs=40, learning_rate=0.02))
+    model = NewsRecommender(articles, config).fit(log)
+    scores = model.score([0, 1], Interactions.from_sequences([[0], [1]], np.arange(5)))
+    assert scores[0, 2] > scores[0, 3] and scores[1, 3] > scores[1, 2] and (scores[:, 4] == 0).all()
+
+
+def test_bad_input_is_named(articles, network, world, trained):
+    with pytest.raises(ValueError, match=r"candidates: expected 0 \(padding\) to 12, got 13 at row 0, column 1"):
+        score(network, articles, [[1]], [[4, 13]])
+    with pytest.raises(ValueError, match="history: expected int64 with two axes"):
+        network(articles, torch.tensor([1]), torch.tensor([[1]]))
+    with pytest.raises(ValueError, match="reader: expected one of self, target, mean, got 'last'"):
+        NRMSConfig(reader="last")
+    with pytest.raises(ValueError, match="articles: expected finite numbers with two axes"):
+        NewsRecommender(np.array([[np.nan]]))
+    with pytest.raises(ValueError, match="expected 3 items, one for each article, got 120"):
+        NewsRecommender(np.ones((3, 2))).fit(world[1].log)
+    with pytest.raises(ValueError, match="is not fitted"):
+        NewsRecommender(np.ones((3, 2))).score([0])
+
+
+def test_the_auc_of_a_slate_counts_pairs_and_leaves_padding_out():
+    data = Slates(np.arange(3), np.ones((3, 1), int), np.array([[1, 2, 3], [1, 2, 0], [1, 2, 0]]),
+                  np.array([[True, False, False], [True, False, False], [True, True, False]]))  # fmt: skip
+    auc = slate_auc(np.array([[1.0, 0.0, 1.0], [0.0, 1.0, -9.0], [1.0, 2.0, 0.0]]), data)
+    assert auc[:2].tolist() == [0.75, 0.0] and np.isnan(auc[2])

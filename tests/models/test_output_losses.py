@@ -1,0 +1,129 @@
+"""Losses over a catalogue against the plain one, in value, gradient and expectation."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from recsys.attention.sampled import sampled_softmax as reference
+from recsys.torch.output_losses import NegativeSampler, chunked_cross_entropy, sampled_softmax
+
+
+def problem(positions, n_items, dim=5, scale=1.0, dtype=torch.float64, seed=0):
+    torch.manual_seed(seed)
+    states = (scale * torch.randn(positions, dim, dtype=dtype)).requires_grad_()
+    items = torch.randn(n_items, dim, dtype=dtype, requires_grad=True)
+    return states, items, torch.randint(0, n_items, (positions,))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 15), st.integers(1, 25), st.integers(0, 99))
+def test_chunks_change_neither_value_nor_gradients(positions, n_items, chunk, seed):
+    states, items, targets = problem(positions, n_items, seed=seed)
+    ours = chunked_cross_entropy(states, items, targets, chunk)
+    plain = F.cross_entropy(states @ items.T, targets)
+    assert torch.allclose(ours, plain, rtol=1e-12)
+    for a, b in zip(torch.autograd.grad(3 * ours, (states, items)), torch.autograd.grad(3 * plain, (states, items))):
+        assert torch.allclose(a, b, atol=1e-13)
+
+
+def test_gradients_agree_with_differences():
+    states, items, targets = problem(7, 6)
+    assert torch.autograd.gradcheck(lambda s, i: chunked_cross_entropy(s, i, targets, 3), (states, items))
+
+
+def test_scores_far_apart_stay_finite_and_exact():
+    states, items, targets = problem(9, 11, scale=300.0, dtype=torch.float32)
+    ours = chunked_cross_entropy(states, items, targets, 4)
+    assert torch.allclose(ours, F.cross_entropy(states @ items.T, targets), rtol=1e-5) and ours > 100
+
+
+def test_memory_holds_the_scores_of_one_chunk_only():
+    """Of 64 positions by 1,000 items never more than 8 are scored together."""
+    states, items, targets = problem(64, 1000)
+    largest = []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            result = operation(*args, **(kwargs or {}))
+            if isinstance(result, torch.Tensor):
+                largest.append(result.numel())
+            return result
+
+    with Watch():
+        chunked_cross_entropy(states, items, targets, 8).backward()
+    assert max(largest) == 8 * 1000
+
+
+def test_a_nan_comes_through_to_be_seen():
+    states, items, targets = problem(3, 4)
+    with torch.no_grad():
+        items[2, 1] = float("nan")
+    assert torch.isnan(chunked_cross_entropy(states, items, targets))
+
+
+def test_the_sampled_loss_is_the_reference_where_nothing_is_hit():
+    states, items, targets = problem(6, 30)
+    targets %= 10
+    drawn = torch.arange(10, 30)
+    log_q = torch.randn(20, dtype=torch.float64)
+    scores = (states @ items.T).detach()
+    mine = scores.gather(1, targets[:, None])[:, 0]
+    ours = sampled_softmax(mine, scores[:, drawn], log_q, torch.zeros(6, 20, dtype=torch.bool))
+    expected = reference(mine.numpy(), scores[:, drawn].numpy(), np.tile(log_q.numpy(), (6, 1)))
+    assert np.isclose(ours.item(), expected, rtol=1e-12)
+
+
+def test_with_every_item_drawn_once_the_sampled_loss_is_the_full_one():
+    states, items, targets = problem(8, 12)
+    scores, drawn = states @ items.T, torch.arange(12)
+    log_q = torch.full((12,), -np.log(12.0), dtype=torch.float64)
+    ours = sampled_softmax(scores.gather(1, targets[:, None])[:, 0], scores, log_q, targets[:, None] == drawn)
+    plain = F.cross_entropy(scores, targets)
+    assert torch.allclose(ours, plain, rtol=1e-12)
+    assert torch.allclose(*(torch.autograd.grad(loss, states, retain_graph=True)[0] for loss in (ours, plain)))
+
+
+@pytest.mark.parametrize("by", ["popularity", "uniform"])
+def test_the_estimated_normaliser_has_the_full_one_as_its_expectation(by):
+    """exp(loss + s_t) is the estimate; over many draws its mean is the sum of exp over all items."""
+    torch.manual_seed(0)
+    counts = np.array([100, 0, 3, 10, 50, 1, 7, 20])
+    scores, target = torch.randn(8, dtype=torch.float64), 4
+    sampler, estimates = NegativeSampler(counts, 50, by), []
+    for _ in range(4000):
+        drawn, log_q = sampler.draw()
+        loss = sampled_softmax(scores[target:target + 1], scores[drawn][None], log_q.double(), (drawn == target)[None])
+        estimates.append((loss + scores[target]).exp().item())
+    error = np.std(estimates) / np.sqrt(len(estimates))
+    assert abs(np.mean(estimates) - scores.exp().sum().item()) < 4 * error
+    assert error < 0.02 * scores.exp().sum().item()
+
+
+@pytest.mark.parametrize("by, weights", [("popularity", [1, 5, 4, 2]), ("uniform", [1, 1, 1, 1])])
+def test_items_are_drawn_with_the_probability_that_is_told(by, weights):
+    torch.manual_seed(3)
+    sampler = NegativeSampler(np.array([0, 4, 3, 1]), 40_000, by)
+    drawn, log_q = sampler.draw()
+    told = np.array(weights) / sum(weights)
+    assert np.allclose(sampler.log_q.exp(), told, rtol=1e-6)
+    assert torch.equal(log_q, sampler.log_q[drawn])
+    shares = np.bincount(drawn, minlength=4) / 40_000
+    assert (np.abs(shares - told) < 4 * np.sqrt(told * (1 - told) / 40_000)).all()
+
+
+def test_draws_follow_the_seed():
+    sampler = NegativeSampler(np.ones(1000), 8)
+    torch.manual_seed(5)
+    first = [sampler.draw()[0].tolist() for _ in range(2)]
+    torch.manual_seed(5)
+    assert [sampler.draw()[0].tolist() for _ in range(2)] == first and first[0] != first[1]
+
+
+def test_settings_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match='by: expected "popularity" or "uniform", got \'rank\''):
+        NegativeSampler(np.ones(3), 2, "rank")
+    with pytest.raises(ValueError, match="n_negatives: expected at least 1, got 0"):
+        NegativeSampler(np.ones(3), 0)

@@ -1,0 +1,266 @@
+"""What the models over pairs share: draws, the loss, strangers, and what they refuse."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from recsys.data import DataError, Interactions
+from recsys.evaluation import recommend
+from recsys.torch.dot_product import DotProductRecommender
+from recsys.torch.fit import FitConfig
+from recsys.torch.gmf import GMFRecommender
+from recsys.torch.mlp import MLPRecommender
+from recsys.torch.neumf import NeuMFRecommender
+from recsys.torch.pairs import PairBatches, PairConfig, pair_loss, solve_users
+
+MODELS = [DotProductRecommender, GMFRecommender, MLPRecommender, NeuMFRecommender]
+LINEAR = MODELS[:2]
+EVERYBODY = np.arange(40)
+
+
+def config_of(model, **changes):
+    return model.config_class(**{"dim": 8, "l2": 0.003, "batch_size": 256,
+                                 "training": FitConfig(epochs=30, learning_rate=0.03, clip_norm=10.0), **changes})
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """Users and items in two groups; everybody takes half of the ten items of the own group."""
+    random = np.random.default_rng(0)
+    items = np.concatenate([10 * (user % 2) + random.permutation(10)[:5] for user in range(40)])
+    return Interactions.from_ids(np.repeat(np.arange(40), 5), items, np.ones(200), np.arange(200))
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.network_class.__name__)
+def trained(request, groups):
+    return request.param(config_of(request.param)).fit(groups)
+
+
+def own_group(scores):
+    return scores.reshape(len(scores), 2, 10).mean(axis=2).argmax(axis=1)
+
+
+def test_planted_groups_are_found(trained):
+    assert (own_group(trained.score(EVERYBODY)) == EVERYBODY % 2).all()
+
+
+def test_a_stranger_gets_the_own_group_from_two_titles_and_nothing_fitted_changes(trained, groups):
+    before = {name: value.clone() for name, value in trained.network.state_dict().items()}
+    strangers = Interactions.from_sequences([[1, 4], [13, 17]], groups.item_ids)
+    assert own_group(trained.score([0, 0], history=strangers)).tolist() == [0, 1]
+    lists = recommend(trained, [0, 0], k=4, history=strangers)
+    assert not np.isin(lists[0], [1, 4]).any() and not np.isin(lists[1], [13, 17]).any()
+    assert all(torch.equal(before[name], value) for name, value in trained.network.state_dict().items())
+
+
+def test_a_history_given_ranks_much_like_the_history_fitted(trained, groups):
+    own, given = trained.score(EVERYBODY), trained.score(EVERYBODY, history=groups)
+    assert np.corrcoef(own.ravel(), given.ravel())[0, 1] > 0.8
+
+
+def test_batch_composition_never_changes_a_score(trained, groups):
+    users = np.array([3, 0, 11])
+    for history, close in ((None, 1e-5), (groups.of_users(users), 1e-9)):
+        together = trained.score(users, history)
+        for row, user in enumerate(users):
+            alone = trained.score([user], None if history is None else groups.of_users([user]))
+            assert np.allclose(alone[0], together[row], atol=close)
+
+
+def test_a_pair_scores_as_in_the_full_table(trained):
+    pairs = trained.network(torch.tensor([3, 5]), torch.tensor([11, 2])).detach()
+    assert np.allclose(pairs, trained.score([3, 5])[[0, 1], [11, 2]], atol=1e-5)
+
+
+def test_histories_in_chunks_score_as_in_one(trained, groups, monkeypatch):
+    whole = trained.score(EVERYBODY, history=groups), trained.score(EVERYBODY)
+    monkeypatch.setattr("recsys.torch.pairs.CHUNK_PAIRS", 500)
+    assert np.allclose(trained.score(EVERYBODY, history=groups), whole[0], atol=1e-9)
+    assert np.allclose(trained.score(EVERYBODY), whole[1], atol=1e-5)
+
+
+def test_an_empty_history_gets_the_mean_user_and_no_users_no_rows(trained, groups):
+    both = Interactions.from_sequences([[], [3]], groups.item_ids)
+    network = trained.network
+    expected = network.logits(network.users.weight.mean(0), network.items.weight).detach()
+    scores = trained.score([0, 0], history=both)
+    assert np.allclose(scores[0], expected, atol=1e-4) and not np.allclose(scores[1], expected, atol=1e-2)
+    nobody = Interactions.from_sequences([], groups.item_ids)
+    assert trained.score([], history=nobody).shape == trained.score([]).shape == (0, 20)
+
+
+def expected_loss(trained, vectors, seen, negatives=4):
+    """The training loss of each user, averaged over all draws of negatives, by hand."""
+    network = trained.network.double()
+    logits = network.logits(vectors[:, None], network.items.weight)
+    taken = seen.sum(1)
+    right = (torch.nn.functional.softplus(-logits) * seen).sum(1)
+    wrong = (torch.nn.functional.softplus(logits) * (1 - seen)).sum(1) * negatives * taken / (20 - taken)
+    return (right + wrong) / ((1 + negatives) * taken) + trained.config.l2 * (vectors**2).sum(1)
+
+
+@pytest.mark.parametrize("model", LINEAR)
+def test_a_stranger_gets_the_minimum_of_the_expected_loss(model, groups):
+    trained = model(config_of(model)).fit(groups)
+    seen = torch.tensor(groups.of_users([7, 8]).seen().toarray())
+    vectors = solve_users(trained.network.double(), seen, trained.config.l2, 4).requires_grad_()
+    loss = expected_loss(trained, vectors, seen)
+    assert torch.autograd.grad(loss.sum(), vectors)[0].abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("model", MODELS[2:])
+def test_through_layers_the_solution_is_as_good_as_a_long_descent(model, groups):
+    """With relu the loss has kinks and more than one minimum: no gradient of zero to ask for."""
+    trained = model(config_of(model)).fit(groups)
+    seen = torch.tensor(groups.of_users([7, 8]).seen().toarray())
+    solved = solve_users(trained.network.double(), seen, trained.config.l2, 4)
+    start = trained.network.users.weight.detach().mean(0).repeat(2, 1)
+    slow = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([slow], lr=0.02)
+    for _ in range(400):
+        optimizer.zero_grad()
+        expected_loss(trained, slow, seen).sum().backward()
+        optimizer.step()
+    first, last, ours = (expected_loss(trained, vectors, seen).detach() for vectors in (start, slow, solved))
+    assert (ours < last + 0.05 * (first - last)).all() and (first - last > 0.05).all()
+
+
+def test_a_stranger_of_gmf_is_a_logistic_regression_on_the_items(groups):
+    trained = GMFRecommender(config_of(GMFRecommender)).fit(groups)
+    network, seen = trained.network.double(), groups.of_users([7]).seen().toarray()[0]
+    features = (network.items.weight * network.output.weight[0]).detach().numpy()
+    weights = np.where(seen > 0, 1.0, 4 * 5 / 15) / 25
+    regression = LogisticRegression(C=1 / (2 * 0.003), fit_intercept=False, tol=1e-10, max_iter=5000)
+    intercept = np.full(20, 1e2)  # a feature so large that its weight costs nothing
+    regression.fit(np.column_stack([features, intercept]), seen, sample_weight=weights)
+    network.output.bias.data.fill_(regression.coef_[0, -1] * 1e2)
+    vector = solve_users(network, torch.tensor(seen[None]), 0.003, 4)[0].numpy()
+    assert np.allclose(vector, regression.coef_[0, :-1], atol=2e-3)
+
+
+def test_the_same_seed_gives_the_same_bits_also_after_save_and_load(trained, groups, tmp_path):
+    scores, kind = trained.score(EVERYBODY), type(trained)
+    torch.rand(3)
+    assert (kind(trained.config).fit(groups).score(EVERYBODY) == scores).all()
+    other = replace(trained.config, training=replace(trained.config.training, seed=1))
+    assert not np.allclose(kind(other).fit(groups).score(EVERYBODY), scores)
+    trained.save(tmp_path / "weights")
+    loaded = kind(trained.config).load(tmp_path / "weights", groups)
+    assert (loaded.score(EVERYBODY) == scores).all()
+    assert (loaded.score(EVERYBODY, groups) == trained.score(EVERYBODY, groups)).all()
+
+
+def test_weights_of_another_model_or_vocabulary_are_refused(trained, groups, tmp_path):
+    trained.save(tmp_path / "weights")
+    other = next(model for model in MODELS if model is not type(trained))
+    with pytest.raises(ValueError, match="model expected"):
+        other(config_of(other)).load(tmp_path / "weights", groups)
+    with pytest.raises(ValueError, match="vocabulary expected"):
+        type(trained)(trained.config).load(tmp_path / "weights", replace(groups, user_ids=groups.user_ids + 1))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_fit_that_was_stopped_goes_on_from_its_checkpoint(model, groups, tmp_path, monkeypatch):
+    config = config_of(model, training=FitConfig(epochs=3, learning_rate=0.03, save_every=2))
+    whole = model(config).fit(groups).score(EVERYBODY)
+    taken = []
+
+    def stop(network, batch, l2):
+        taken.append(1)
+        if len(taken) == 8:
+            raise InterruptedError
+        return pair_loss(network, batch, l2)
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr("recsys.torch.pairs.pair_loss", stop)
+        model(config, tmp_path / "state").fit(groups)
+    resumed = model(config, tmp_path / "state").fit(groups)
+    assert (resumed.score(EVERYBODY) == whole).all()
+    with pytest.raises(ValueError, match="data expected"):
+        model(config, tmp_path / "state").fit(groups.select(np.arange(190)))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_thirty_two_pairs_are_learnt_by_heart(groups, model):
+    users, items = torch.tensor(groups.users[:160:5]), torch.arange(32) % 20
+    labels = (torch.arange(32) % 3 == 0).float()
+    torch.manual_seed(0)
+    network = model.network_class(40, 20, config_of(model))
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(200):
+        optimizer.zero_grad()
+        pair_loss(network, (users, items, labels), 0.0).backward()
+        optimizer.step()
+    assert ((network(users, items) > 0) == (labels == 1)).all()
+
+
+def test_the_loss_is_cross_entropy_plus_the_penalty_by_hand():
+    network = GMFRecommender.network_class(3, 4, config_of(GMFRecommender))
+    users, items, labels = torch.tensor([0, 2]), torch.tensor([3, 1]), torch.tensor([1.0, 0.0])
+    chance = torch.sigmoid(network(users, items)).detach()
+    entropy = -(torch.log(chance[0]) + torch.log(1 - chance[1])) / 2
+    squares = (network.users.weight[[0, 2]] ** 2).sum() + (network.items.weight[[3, 1]] ** 2).sum()
+    assert torch.isclose(pair_loss(network, (users, items, labels), 0.5), entropy + 0.5 * squares / 2)
+
+
+def test_negatives_were_never_taken_and_each_positive_comes_once(groups):
+    batches = PairBatches(groups, negatives=4, batch_size=64, seed=3)
+    users, items, labels = (torch.cat(column).numpy() for column in zip(*batches(2), strict=True))
+    seen = groups.seen().toarray()
+    assert (seen[users, items] == labels).all() and labels.sum() == 200 and len(labels) == 1000
+    assert len(set(zip(users[labels == 1], items[labels == 1], strict=True))) == 200
+    assert (np.bincount(users) == 25).all()
+    assert all(torch.equal(a, b) for one, two in zip(batches(2), batches(2), strict=True)
+               for a, b in zip(one, two, strict=True))
+    assert not torch.equal(batches(2)[0][1], batches(3)[0][1])
+    assert not torch.equal(batches(2)[0][1], PairBatches(groups, 4, 64, seed=4)(2)[0][1])
+
+
+def test_negatives_are_uniform_over_what_was_not_taken(groups):
+    batches = PairBatches(groups, negatives=50, batch_size=10**6)
+    users, items, labels = (column.numpy() for column in batches(0)[0])
+    of_one = np.bincount(items[(users == 6) & (labels == 0)], minlength=20)
+    free = groups.seen().toarray()[6] == 0
+    assert of_one.sum() == 250 and (of_one[free] > 0).all() and of_one.max() < 3 * of_one[free].mean()
+
+
+def test_a_pair_taken_twice_counts_once(groups):
+    twice = groups.select(np.concatenate([np.arange(200), np.arange(20)]))
+    assert (PairBatches(twice, 4, 64).taken == PairBatches(groups, 4, 64).taken).all()
+
+
+def test_nothing_warns_while_a_model_is_made(groups):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for model in MODELS:
+            model.network_class(4, 5, config_of(model))
+
+
+def test_what_cannot_be_served_is_named(trained, groups):
+    with pytest.raises(DataError, match="a user index from 0 to 39, found 40"):
+        trained.score([40])
+    with pytest.raises(DataError, match="Unknown user id 77: the data has 40 users"):
+        trained.score(groups.user_index([77]))
+    with pytest.raises(ValueError, match="is not fitted: call fit"):
+        type(trained)().score([0])
+    with pytest.raises(ValueError, match="over the 20 items the model was fitted on; it is over 3"):
+        trained.score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
+    with pytest.raises(ValueError, match="one user for each of the 2 rows asked for; it holds 1"):
+        trained.score([0, 1], history=groups.of_users([0]))
+
+
+def test_what_cannot_be_learnt_from_is_named(groups):
+    with pytest.raises(ValueError, match="expected users with some of the items, got none"):
+        PairBatches(groups.select(np.zeros(0, dtype=int)), 4, 64)
+    everything = Interactions.from_ids([0, 0, 1], [0, 1, 1], np.ones(3), np.arange(3))
+    with pytest.raises(ValueError, match="got user 0 with all 2 items"):
+        PairBatches(everything, 4, 64)
+    for name in ("dim", "negatives", "batch_size"):
+        with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
+            PairConfig(**{name: 0})
+    with pytest.raises(ValueError, match="l2: expected a number above 0, so that"):
+        PairConfig(l2=0)

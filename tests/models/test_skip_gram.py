@@ -1,0 +1,105 @@
+"""Skip-gram: its loss by hand, its pairs counted, planted topics found."""
+
+import numpy as np
+import pytest
+import torch
+
+from recsys.torch.fit import FitConfig
+from recsys.torch.skip_gram import (SkipGram, SkipGramConfig, mean_vectors, negative_sampling_loss, skip_gram_pairs,
+                                    train_skip_gram)  # fmt: skip
+
+CONFIG = SkipGramConfig(dim=8, window=2, negatives=4, batch_size=256,
+                        training=FitConfig(epochs=3, learning_rate=0.05, clip_norm=10.0))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """150 texts of twelve words, each from one of three topics of ten words."""
+    random = np.random.default_rng(0)
+    return [10 * (row % 3) + random.integers(1, 11, 12) for row in range(150)]
+
+
+@pytest.fixture(scope="module")
+def vectors(texts):
+    return train_skip_gram(texts, 30, CONFIG)[0]
+
+
+def test_planted_topics_separate(vectors):
+    unit = vectors[1:] / np.linalg.norm(vectors[1:], axis=1, keepdims=True)
+    likeness, topic = unit @ unit.T, np.arange(30) // 10
+    np.fill_diagonal(likeness, -1)
+    assert (topic[likeness.argmax(1)] == topic).all()
+
+
+def test_words_dealt_out_at_random_do_not(texts):
+    mixed = np.random.default_rng(1).permutation(np.concatenate(texts)).reshape(150, 12)
+    vectors = train_skip_gram(list(mixed), 30, CONFIG)[0][1:]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    likeness, topic = unit @ unit.T, np.arange(30) // 10
+    np.fill_diagonal(likeness, -1)
+    assert (topic[likeness.argmax(1)] == topic).mean() < 0.7
+
+
+def test_the_loss_is_the_formula():
+    torch.manual_seed(0)
+    model = SkipGram(5, 3).double()
+    torch.nn.init.normal_(model.neighbours.weight)
+    batch = (torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([[5, 1], [2, 2]]))
+    v, u = model.centres.weight.detach().numpy(), model.neighbours.weight.detach().numpy()
+    log_s = lambda x: -np.log1p(np.exp(-x))  # noqa: E731
+    expected = -np.mean([log_s(v[c] @ u[o]) + sum(log_s(-v[c] @ u[n]) for n in drawn)
+                         for c, o, drawn in ((1, 3, (5, 1)), (2, 4, (2, 2)))])  # fmt: skip
+    assert np.isclose(negative_sampling_loss(model, batch).item(), expected, atol=1e-12)
+
+
+def test_gradients_are_right():
+    torch.manual_seed(0)
+    model = SkipGram(4, 2).double()
+    batch = (torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([[2, 1], [2, 2]]))
+    start = torch.randn(5, 2, dtype=torch.double, requires_grad=True)
+
+    class Moved(torch.nn.Module):
+        def __init__(self, centres):
+            super().__init__()
+            self.centres = centres
+
+        def forward(self, centres, words):
+            return (model.neighbours(words) @ self.centres[centres][:, :, None])[..., 0]
+
+    torch.nn.init.normal_(model.neighbours.weight)
+    assert torch.autograd.gradcheck(lambda c: negative_sampling_loss(Moved(c), batch), (start,))
+
+
+def test_pairs_are_neighbours_within_reach_and_never_cross_texts():
+    texts = [np.array([1, 2, 3, 4, 5]), np.array([6, 7])]
+    pairs = skip_gram_pairs(texts, 1, np.random.default_rng(0))
+    assert sorted(map(tuple, pairs)) == [(1, 2), (2, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (6, 7), (7, 6)]
+    wide = {tuple(pair) for seed in range(30) for pair in skip_gram_pairs(texts, 3, np.random.default_rng(seed))}
+    assert wide == {(a, b) for text in texts for a in text for b in text if 0 < abs(a - b) <= 3}
+
+
+def test_near_neighbours_are_drawn_more_often():
+    text = [np.arange(1, 2001)]
+    distance = np.abs(np.diff(skip_gram_pairs(text, 4, np.random.default_rng(0)), axis=1)).ravel()
+    counts = np.bincount(distance)[1:]
+    assert np.allclose(counts / counts[0], [1, 3 / 4, 2 / 4, 1 / 4], atol=0.05)
+
+
+def test_the_same_seed_gives_the_same_bits(texts, vectors):
+    assert (train_skip_gram(texts, 30, CONFIG)[0] == vectors).all()
+
+
+def test_a_text_is_the_mean_of_its_words_whatever_the_padding(vectors):
+    ids = np.array([[3, 4, 0, 0], [0, 0, 0, 0]])
+    mean = mean_vectors(vectors, ids)
+    assert np.allclose(mean[0], vectors[[3, 4]].mean(0)) and (mean[1] == 0).all()
+    assert np.allclose(mean_vectors(vectors, ids[:, :2]), mean)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="expected ids from 1 to 5, got 0 at place 1 of text 1"):
+        train_skip_gram([np.array([1]), np.array([2, 0])], 5)
+    with pytest.raises(ValueError, match="at least two known words, got none among 2"):
+        train_skip_gram([np.array([1]), np.array([], dtype=int)], 5)
+    with pytest.raises(ValueError, match="window: expected at least 1, got 0"):
+        SkipGramConfig(window=0)

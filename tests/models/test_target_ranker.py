@@ -1,0 +1,284 @@
+"""The target ranker: what may never change a score, what each pooling is, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from recsys.data import DataError, Interactions
+from recsys.evaluation import auc, last_basket
+from recsys.torch.activation_unit import ActivationUnit
+from recsys.torch.candidates import Candidates, draw
+from recsys.torch.fit import FitConfig
+from recsys.torch.parameters import to_arrays
+from recsys.torch.purchase import TargetRankerRecommender
+from recsys.torch.questions import asked, every_basket
+from recsys.torch.target_ranker import POOLINGS, TargetRanker, TargetRankerConfig, repeat_features
+
+SMALL = TargetRankerConfig(dim=8, hidden_dim=8, max_length=12, n_negatives=5, batch_size=16, dropout=0.0,
+                           training=FitConfig(epochs=6, learning_rate=3e-2))  # fmt: skip
+GROUPS = np.arange(12) // 3
+CLOSE = dict(rtol=1e-4, atol=1e-5)
+poolings = pytest.mark.parametrize("pooling", POOLINGS)
+attentive = pytest.mark.parametrize("pooling", ["dot", "din"])
+
+
+def network_of(pooling, **settings):
+    torch.manual_seed(0)
+    return TargetRanker(GROUPS, replace(SMALL, pooling=pooling, repeats=True, **settings)).eval()
+
+
+@pytest.fixture
+def inputs():
+    random = np.random.default_rng(1)
+    history = torch.from_numpy(random.integers(1, 13, (3, 6)))
+    gaps = torch.from_numpy(np.sort(random.integers(1, 80, (3, 6)))[:, ::-1].copy())
+    return history, gaps, torch.from_numpy(random.integers(1, 13, (3, 5)))
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """60 customers keep to one group of three products, with one purchase in ten outside it."""
+    random, rows = np.random.default_rng(4), []
+    for user in range(60):
+        for day in range(1, 7):
+            for _ in range(2):
+                inside = 3 * (user % 4) + random.integers(3)
+                rows.append((user, inside if random.random() > 0.1 else random.integers(12), 5 * day))
+    users, items, days = np.array(rows).T
+    return Interactions(users, items, np.ones(len(rows)), days, np.arange(60), np.arange(100, 112), "day")
+
+
+@pytest.fixture(scope="module")
+def trained(shop):
+    return TargetRankerRecommender(GROUPS, SMALL).fit(shop)
+
+
+@poolings
+def test_padding_never_changes_a_score(pooling, inputs):
+    network, (history, gaps, candidates) = network_of(pooling), inputs
+    alone, own = network(*inputs)
+    gap = torch.zeros(3, 2, dtype=torch.int64)
+    padded = [torch.cat([gap, x[:, :2], gap, x[:, 2:], gap], 1) for x in (history, gaps)]
+    scores, weights = network(*padded, torch.cat([gap, candidates, gap], 1))
+    real = [2, 3, 6, 7, 8, 9]
+    assert torch.allclose(scores[:, 2:-2], alone, **CLOSE)
+    assert torch.allclose(weights[:, 2:-2][:, :, real], own, **CLOSE)
+    assert (weights[:, :, [0, 1, 4, 5, 10, 11]] == 0).all()
+
+
+@poolings
+def test_batch_composition_never_changes_a_score(pooling, inputs):
+    network = network_of(pooling)
+    together = network(*inputs)[0]
+    for row in range(3):
+        assert torch.allclose(network(*(x[row:row + 1] for x in inputs))[0][0], together[row], **CLOSE)
+
+
+@poolings
+def test_other_candidates_never_change_a_score(pooling, inputs):
+    """A list of candidates is a batch, not a context: asked alone, each gets the same score."""
+    network, (history, gaps, candidates) = network_of(pooling), inputs
+    together = network(*inputs)[0]
+    for column in range(5):
+        alone = network(history, gaps, candidates[:, column:column + 1])[0][:, 0]
+        assert torch.allclose(alone, together[:, column], **CLOSE)
+
+
+@poolings
+def test_order_within_a_day_never_changes_a_score(pooling, inputs):
+    network, (history, _, candidates) = network_of(pooling), inputs
+    gaps = torch.full_like(history, 9)
+    assert torch.allclose(network(history.flip(1), gaps, candidates)[0], network(history, gaps, candidates)[0], **CLOSE)
+
+
+@poolings
+def test_an_empty_history_has_a_score_that_its_padding_does_not_change(pooling, inputs):
+    network, candidates = network_of(pooling), inputs[2]
+    nothing = torch.zeros(3, 0, dtype=torch.int64)
+    scores, weights = network(nothing, nothing, candidates)
+    assert torch.isfinite(scores).all() and weights.shape == (3, 5, 0)
+    for length in (1, 4):
+        padding = torch.zeros(3, length, dtype=torch.int64)
+        padded, zero = network(padding, padding, candidates)
+        assert torch.allclose(padded, scores, **CLOSE) and (zero == 0).all()
+
+
+def test_without_history_nothing_of_it_counts(inputs):
+    network, (history, gaps, candidates) = network_of("none"), inputs
+    network.config = replace(network.config, repeats=False)
+    network.hidden = torch.nn.Linear(24, 16)
+    assert torch.equal(network(history, gaps, candidates)[0], network(history % 12 + 1, gaps + 1, candidates)[0])
+
+
+def test_each_control_weighs_what_its_name_says(inputs):
+    history, gaps, candidates = inputs
+    gaps = torch.tensor([[9, 9, 4, 2, 2, 2]] * 3)
+    weights = {name: network_of(name)(history, gaps, candidates)[1][0, 0] for name in ("none", "mean", "last", "max")}
+    assert (weights["none"] == 0).all()
+    assert torch.allclose(weights["mean"], torch.full((6,), 1 / 6))
+    assert torch.allclose(weights["last"], torch.tensor([0, 0, 0, 1, 1, 1]) / 3)
+    assert torch.allclose(weights["max"].sum(), torch.tensor(1.0))
+
+
+def test_max_pooling_is_the_greatest_value_of_each_coordinate(inputs):
+    network, (history, gaps, candidates) = network_of("max"), inputs
+    age = torch.bucketize(gaps, torch.tensor((2, 4, 8, 15, 31, 61)), right=True)
+    events = network._vectors(history) + network.gap(age)
+    values = network.value(events)
+    pooled, _ = network._pool(network._vectors(candidates), events, gaps, history != 0)
+    assert torch.allclose(pooled[:, 0], values.max(dim=1).values)
+
+
+@attentive
+def test_attention_sees_the_candidate_and_the_mean_does_not(pooling, inputs):
+    assert not torch.allclose(*network_of(pooling)(*inputs)[1][0, :2])
+    assert torch.equal(*network_of("mean")(*inputs)[1][0, :2])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last", "max", "dot"])
+def test_weights_of_an_average_sum_to_one(pooling, inputs):
+    weights = network_of(pooling)(*inputs)[1]
+    assert torch.allclose(weights.sum(-1), torch.ones(3, 5)) and (weights >= 0).all()
+
+
+def test_the_activation_unit_is_the_formula_written_as_a_loop():
+    torch.manual_seed(1)
+    unit = ActivationUnit(4, 5)
+    query, items = torch.randn(2, 3, 4), torch.randn(2, 6, 4)
+    mask = torch.tensor([[True] * 4 + [False] * 2, [False] * 6])
+    output, weights = (x.detach().numpy() for x in unit(query, items, mask))
+    p = to_arrays(unit)
+    for b in range(2):
+        for c in range(3):
+            total = np.zeros(4)
+            for h in range(6):
+                x, y = query[b, c].numpy(), items[b, h].numpy()
+                inner = x @ p["candidate.weight"] + y @ p["item.weight"] + (x * y) @ p["product.weight"]
+                inner = inner + p["candidate.bias"]
+                inner = np.where(inner > 0, inner, 0.25 * inner)
+                score = (inner @ p["score.weight"] + p["score.bias"])[0] * mask[b, h].item()
+                assert np.isclose(weights[b, c, h], score, **CLOSE)
+                total += score * y
+            assert np.allclose(output[b, c], total, **CLOSE)
+
+
+def test_the_activation_unit_keeps_the_strength_of_an_interest():
+    """The same event twice counts twice, where a softmax would give the same answer."""
+    torch.manual_seed(1)
+    unit, query, item = ActivationUnit(4, 5), torch.randn(1, 2, 4), torch.randn(1, 1, 4)
+    assert torch.allclose(unit(query, item.expand(1, 2, 4))[0], 2 * unit(query, item)[0], **CLOSE)
+
+
+def test_repeat_features_flag_count_and_date_what_was_bought():
+    history, gaps = torch.tensor([[5, 5, 7, 0]]), torch.tensor([[30, 4, 2, 0]])
+    found = repeat_features(history, gaps, torch.tensor([[5, 7, 9, 0]]))[0].numpy()
+    assert np.allclose(found, [[1, np.log(3), np.log(4)], [1, np.log(2), np.log(2)], [0, 0, 0], [0, 0, 0]], atol=1e-6)
+
+
+@poolings
+def test_every_pooling_learns_the_planted_groups_but_the_one_without_history(pooling, shop):
+    split = last_basket(shop)
+    model = TargetRankerRecommender(GROUPS, replace(SMALL, pooling=pooling)).fit(split.train)
+    candidates = draw(asked(split.train_and_validation, split.test), np.ones(12), 5)
+    found = auc(candidates.labels, model.predict(candidates))
+    assert found < 0.65 if pooling == "none" else found > 0.85
+
+
+def test_corrected_odds_are_the_rate_at_which_products_are_bought():
+    """Customers without interests: product i is in a basket with a chance of its own, whatever was drawn."""
+    random = np.random.default_rng(0)
+    chance = np.array([0.5, 0.3, 0.2, 0.1, 0.05, 0.05])
+    bought = random.random((400, 4, 6)) < chance
+    bought[..., 5] |= ~bought.any(axis=2)
+    users, days, items = np.nonzero(bought)
+    log = Interactions(users, items, np.ones(len(users)), days, np.arange(400), np.arange(6), "day")
+    config = replace(SMALL, pooling="none", n_negatives=3, batch_size=64)
+    model = TargetRankerRecommender(np.arange(6), config).fit(log)
+    every = Candidates(every_basket(log), np.repeat(np.arange(1200), 6), np.tile(np.arange(6), 1200))
+    rates = np.bincount(every.items, weights=every.labels) / 1200
+    exact = model.config.n_negatives * model.counts / model.counts.sum()
+    told = expit(model.log_odds(every)).reshape(1200, 6)[0]
+    # The basket's own share of the draws is neglected: with 6 products it is large, and stated.
+    share = np.array([(model.counts[bought[:, 1:].reshape(-1, 6)[b]]).sum() for b in range(1200)]) / model.counts.sum()
+    others = [np.mean(1 / (1 - share[~bought[:, 1:].reshape(-1, 6)[:, i]])) for i in range(6)]
+    odds = np.exp(model.predict(every)).reshape(1200, 6)[0] * exact * others
+    assert np.allclose(odds / (1 + odds), rates, atol=0.04) and (told < rates + 0.04).all()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(trained, shop):
+    torch.rand(5)
+    assert (TargetRankerRecommender(GROUPS, SMALL).fit(shop).score([3]) == trained.score([3])).all()
+    other = replace(SMALL, training=replace(SMALL.training, seed=1))
+    assert not np.allclose(TargetRankerRecommender(GROUPS, other).fit(shop).score([3]), trained.score([3]))
+
+
+def test_a_history_given_equals_the_history_fitted(trained, shop):
+    users = np.array([7, 0, 31])
+    assert np.allclose(trained.score(users), trained.score(users, history=shop.of_users(users)), **CLOSE)
+    assert np.allclose(trained.score(users), np.concatenate([trained.score([user]) for user in users]), **CLOSE)
+
+
+def test_a_stranger_with_three_products_is_offered_what_goes_with_them(trained, shop):
+    lists = Interactions.from_sequences([[3, 4, 5], [], [9]], shop.item_ids)
+    scores = trained.score(np.arange(3), history=lists)
+    assert set(scores[0].argsort()[-3:]) == {3, 4, 5} and set(scores[2].argsort()[-3:]) == {9, 10, 11}
+    assert np.isfinite(scores[1]).all()
+
+
+def test_of_a_history_longer_than_the_model_the_newest_are_read(trained, shop):
+    long = Interactions.from_sequences([list(range(12)) + [0] * 3 + [6] * 12], shop.item_ids)
+    short = Interactions.from_sequences([[6] * 12], shop.item_ids)
+    assert np.allclose(trained.score([0], history=long), trained.score([0], history=short), **CLOSE)
+
+
+def test_the_weights_belong_to_the_events_of_the_question(trained, shop):
+    questions = every_basket(shop)
+    candidates = draw(questions, np.ones(12), 3)
+    row = int(np.flatnonzero(candidates.question == 4)[0])
+    items, weights = trained.weights(candidates, row)
+    assert (items == questions.event_items[questions.starts[4]:questions.ends[4]]).all()
+    assert np.isclose(weights.sum(), 1)
+
+
+def test_a_product_never_sold_is_never_recommended(shop):
+    kept = shop.select(shop.items != 8)
+    assert np.isneginf(TargetRankerRecommender(GROUPS, SMALL).fit(kept).score([0])[0, 8])
+
+
+def test_scores_are_equal_after_save_and_load(trained, shop, tmp_path):
+    trained.save(tmp_path / "ranker.safetensors")
+    loaded = TargetRankerRecommender(GROUPS, SMALL).load(tmp_path / "ranker.safetensors", shop)
+    assert (loaded.score([1, 2]) == trained.score([1, 2])).all()
+    with pytest.raises(ValueError, match="vocabulary expected"):
+        TargetRankerRecommender(GROUPS[::-1], SMALL).load(tmp_path / "ranker.safetensors", shop)
+
+
+def test_bad_input_is_named(trained, shop, inputs):
+    history, gaps, candidates = inputs
+    network = network_of("dot")
+    with pytest.raises(ValueError, match="candidates: expected ids from 0 .padding. to 12, got 13 at row 1, column 2"):
+        network(history, gaps, candidates.index_put((torch.tensor(1), torch.tensor(2)), torch.tensor(13)))
+    with pytest.raises(ValueError, match="gaps: expected 1 or more before the day asked about, got 0 at row 2"):
+        network(history, gaps.index_put((torch.tensor(2), torch.tensor(0)), torch.tensor(0)), candidates)
+    with pytest.raises(ValueError, match="one gap an event"):
+        network(history, gaps[:, 1:], candidates)
+    with pytest.raises(ValueError, match="history: expected int64"):
+        network(history.float(), gaps, candidates)
+    with pytest.raises(ValueError, match="pooling: expected one of none, mean"):
+        TargetRankerConfig(pooling="median")
+    with pytest.raises(ValueError, match="dim: expected at least 1, got 0"):
+        TargetRankerConfig(dim=0)
+    with pytest.raises(DataError, match="expected a user index from 0 to 59, found 60"):
+        trained.score([60])
+    with pytest.raises(ValueError, match="expected the 12 items that were fitted, got 7"):
+        other = Interactions([0, 0], [0, 1], [1, 1], [1, 2], [0], np.arange(7), "day")
+        trained.predict(draw(every_basket(other), np.ones(7)))
+    with pytest.raises(ValueError, match="not fitted"):
+        TargetRankerRecommender(GROUPS, SMALL).score([0])
+    with pytest.raises(ValueError, match="baskets on two days"):
+        TargetRankerRecommender(GROUPS, SMALL).fit(shop.select(shop.times == 5))
+    with pytest.raises(ValueError, match="groups: expected one for each of 12 items"):
+        TargetRankerRecommender(GROUPS[1:], SMALL).fit(shop)
