@@ -59,6 +59,21 @@ def fingerprint(at: Path, name: str) -> dict[str, str]:
             "code": _hash(*(_meaning(file) for file in [at / "studies" / f"{name}.py", *files]))}
 
 
+def missing_data(at: Path, name: str) -> list[str]:
+    """The optional data sets of a study that can't be had on this machine; a needed one raises ``DataError``."""
+    from recsys.data import DataError, entry, fetch
+
+    missing = []
+    for data in _module(at, name).DATA:
+        try:
+            fetch(data)
+        except (DataError, OSError):
+            if not entry(data).optional:
+                raise
+            missing.append(data)
+    return missing
+
+
 def run_study(at: Path, name: str) -> float:
     """Run a study and write its artefact; returns the processor seconds it took, whatever else ran beside it."""
     module = _module(at, name)

@@ -99,6 +99,10 @@ def reproduce(
     at = _or_fail(root)
     if full:
         for name in studies.names(at):
+            missing = _or_fail(studies.missing_data, at, name)
+            if missing:
+                typer.echo(f"Skipping the study {name}: {', '.join(missing)} can't be had here. Why: recsys data fetch {missing[0]}")
+                continue
             typer.echo(f"Running the study {name} ...")
             typer.echo(f"  {studies.run_study(at, name):.0f} s")
     if update:

@@ -9,7 +9,7 @@ from recsys.book import lint, studies
 from recsys.book.claims import ClaimError, agrees, as_printed, claim, read_claims, rewrite_roles, update_claims
 from recsys.book.reproduce import table, verdicts
 from recsys.book.root import notebooks, pages
-from recsys.data import entry
+from recsys.data import DataError, entry
 
 CLAIMS = """# a comment that survives
 toy.a:
@@ -166,6 +166,19 @@ def test_comments_and_docstrings_do_not_make_a_study_stale(with_study):
     path = with_study / "recsys" / "x.py"
     path.write_text(path.read_text().replace("Doc.", "Other words.") + "# a comment\n")
     assert studies.study("toy") == {"sum": 2}
+
+
+def test_a_study_on_an_optional_set_that_cannot_be_had_is_named_and_a_needed_one_raises(with_study, monkeypatch):
+    def nowhere(name):
+        raise DataError(f"{name} could not be had")
+
+    monkeypatch.setattr("recsys.data.fetch", nowhere)
+    path = with_study / "studies" / "toy.py"
+    path.write_text(path.read_text().replace("ta-feng", "amazon-beauty"))
+    assert studies.missing_data(with_study, "toy") == ["amazon-beauty"]
+    path.write_text(path.read_text().replace("amazon-beauty", "ta-feng"))
+    with pytest.raises(DataError, match="ta-feng could not be had"):
+        studies.missing_data(with_study, "toy")
 
 
 UNFINISHED = {"basket_attention", "baskets", "news_bing", "news_readers", "shop_ranking"}
