@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from recsys.baselines.basket_features import Pairs
 from recsys.baselines.two_steps import Lesson, TwoSteps
@@ -44,6 +43,8 @@ class BasketRanker(TwoSteps):
         self.negatives, self.seed = negatives, seed
 
     def learn(self, lessons: Sequence[Lesson], n_items: int) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # loads for seconds, and only here
+
         features = np.concatenate([lesson.pairs.features for lesson in lessons])
         bought = np.concatenate([lesson.bought for lesson in lessons])
         shown = bought | (np.random.default_rng(self.seed).random(len(bought)) < self.negatives)
