@@ -11,6 +11,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -52,7 +53,13 @@ class Claim:
 
 def read_claims(at: Path | None = None) -> dict[str, Claim]:
     """Every claim of ``book/claims.yml``, by id."""
-    raw = yaml.safe_load(((at or root()) / "book" / "claims.yml").read_text("utf-8")) or {}
+    return dict(_parsed(((at or root()) / "book" / "claims.yml").read_text("utf-8")))
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> dict[str, Claim]:
+    """A page asks once for each of its numbers; the file is parsed once."""
+    raw = yaml.safe_load(text) or {}
     return {id: Claim(id=id, **fields) for id, fields in raw.items()}
 
 
