@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from environments import BENCH, ensure
 from metric_input import N_PAST_USERS, build
-from runners import LIBRARIES, SHIFT, K
+from runner_result import SHIFT, K
+from runners import LIBRARIES
 
 SEED = 2026
 RESULTS = BENCH / "results" / "metric_libraries.json"

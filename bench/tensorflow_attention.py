@@ -15,7 +15,6 @@ import os
 import platform
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
