@@ -57,7 +57,7 @@ def _train(model: str, data: str, to: Path, epochs: int | None, log: Path | None
     weights = to / "weights.safetensors"
     recommender.save(weights)
     result = recommender.result
-    print(f"{'Finished' if said.lines else 'Was finished already'}: {len(result.losses)} epochs, "
+    print(f"{'Finished' if said.lines else 'Was finished already'}: after epoch {len(result.losses)}, "
           f"{result.steps:,} steps, mean loss {result.losses[-1]:.4f}; weights in {weights}")  # fmt: skip
     return 0
 

@@ -127,14 +127,17 @@ class NextBasket(TwoSteps):
                 if row.bought.any()]  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.network = NextBasketAttention(n_items, self.config)
+            network = NextBasketAttention(n_items, self.config)
 
         def batches(epoch: int) -> list:
             order = np.random.default_rng([self.seed, epoch]).permutation(len(rows))
             return [[rows[row] for row in order[start:start + self.batch]]
                     for start in range(0, len(rows), self.batch)]  # fmt: skip
 
-        fit(self.network, batches, listwise_loss, self.training)
+        def adopt(trained: nn.Module) -> None:
+            self.network = trained
+
+        fit(network, batches, listwise_loss, self.training, adopt=adopt)
 
     def order(self, past: Interactions, days: np.ndarray, pairs: Pairs) -> np.ndarray:
         """Score pairs, (n_pairs,)."""

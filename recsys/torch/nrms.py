@@ -244,17 +244,19 @@ class NewsRecommender:
                              f"{len(log.impressions.item_ids)}")  # fmt: skip
         data = slates(log, self.config.max_history)
         refuse_leaks(data)
-        self.interactions, self.network = last_histories(log), self._new()
 
         def loss(network: NRMS, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
             history, shown, clicked = batch
             return click_loss(network(self.articles, history, shown)[0], shown, clicked)
 
-        def validate(_: NRMS) -> float:
-            return np.nanmean(slate_auc(self.score_slates(validation)[0], validation))
+        def validate(network: NRMS) -> float:
+            return np.nanmean(slate_auc(self._run(network, validation.history, validation.shown)[0], validation))
 
-        self.result = fit(self.network, self._batches(data), loss, self.config.training,
-                          None if validation is None else validate)  # fmt: skip
+        def adopt(trained: NRMS) -> None:
+            self.interactions, self.network, self.result = last_histories(log), trained, None
+
+        self.result = fit(self._new(), self._batches(data), loss, self.config.training,
+                          None if validation is None else validate, adopt=adopt)  # fmt: skip
         return self
 
     def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
@@ -264,16 +266,16 @@ class NewsRecommender:
         """
         past = [ids[-self.config.max_history:] for ids in user_sequences(histories(self, np.asarray(users), history))]
         everything = torch.arange(1, len(self.articles) + 1).expand(len(past), -1)
-        return self._run(pad(past), everything)[0]
+        return self._run(self.network, pad(past), everything)[0]
 
     def score_slates(self, data: Slates) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n, width) of what was shown, and the weights (n, width, length) behind them."""
-        return self._run(torch.as_tensor(data.history), torch.as_tensor(data.shown))
+        return self._run(self.network, data.history, data.shown)
 
     @torch.no_grad()
-    def _run(self, history: Tensor, candidates: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        self.network.eval()
-        parts = [self.network(self.articles, *part) for part in zip(history.split(256), candidates.split(256))]
+    def _run(self, network: NRMS, *ids: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
+        chunks = zip(*(torch.as_tensor(part).split(256) for part in ids))
+        parts = [network.eval()(self.articles, *chunk) for chunk in chunks]
         return tuple(torch.cat(column).numpy() for column in zip(*parts))
 
     def _batches(self, data: Slates):

@@ -64,17 +64,20 @@ class TargetRankerRecommender:
         questions = every_basket(interactions)
         if not len(questions):
             raise ValueError("interactions: expected a customer with baskets on two days, found none")
-        self._remember(interactions, questions)
+        network, counts = self._new(interactions), _counts(interactions)
         training, config = self.config.training, self.config
 
         def epoch_batches(epoch: int) -> list:
-            drawn = draw(questions, self.counts, config.n_negatives, [training.seed, epoch])
+            drawn = draw(questions, counts, config.n_negatives, [training.seed, epoch])
             return batches(drawn, config.max_length, config.batch_size, [training.seed, epoch])
+
+        def adopt(trained: TargetRanker) -> None:
+            self._take(interactions, questions, trained)
 
         data = digest(interactions.users, interactions.items, interactions.times)
         identity = {**self._identity(interactions), "data": data}
-        self.result = fit(self.network, epoch_batches, purchase_loss, training,
-                          checkpoint=self.checkpoint, identity=identity)  # fmt: skip
+        self.result = fit(network, epoch_batches, purchase_loss, training, checkpoint=self.checkpoint,
+                          identity=identity, adopt=adopt)  # fmt: skip
         return self
 
     def predict(self, candidates: Candidates) -> np.ndarray:
@@ -172,21 +175,24 @@ class TargetRankerRecommender:
 
     def load(self, path: Path, interactions: Interactions) -> "TargetRankerRecommender":
         """Read the weights instead of training; raises as `read_checkpoint`."""
-        self._remember(interactions, every_basket(interactions))
-        self.network.eval()
-        load_model(self.network, Path(path), self._identity(interactions))
+        network = self._new(interactions).eval()
+        load_model(network, Path(path), self._identity(interactions))
+        self._take(interactions, every_basket(interactions), network)
         return self
 
-    def _remember(self, interactions: Interactions, questions: Questions) -> None:
+    def _new(self, interactions: Interactions) -> TargetRanker:
         if self.groups.shape != (interactions.n_items,):
             raise ValueError(f"groups: expected one for each of {interactions.n_items} items, got {self.groups.shape}")
-        gaps = questions.days - questions.event_days[questions.ends - 1]
-        self.usual_gap = int(np.median(gaps)) if len(gaps) else 1
-        self.counts = np.bincount(interactions.items, minlength=interactions.n_items)
-        self.interactions = interactions
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.training.seed)
-            self.network = TargetRanker(self.groups, self.config)
+            return TargetRanker(self.groups, self.config)
+
+    def _take(self, interactions: Interactions, questions: Questions, network: TargetRanker) -> None:
+        """Become what was trained, with all that belongs to it, at once."""
+        gaps = questions.days - questions.event_days[questions.ends - 1]
+        self.usual_gap = int(np.median(gaps)) if len(gaps) else 1
+        self.interactions, self.counts = interactions, _counts(interactions)
+        self.network, self.result = network, None
 
     def _check_fitted(self, n_items: int) -> None:
         if not hasattr(self, "network"):
@@ -197,3 +203,7 @@ class TargetRankerRecommender:
     def _identity(self, interactions: Interactions) -> dict:
         vocabulary = digest(interactions.item_ids, self.groups)
         return {"model": "TargetRanker", "config": asdict(self.config), "vocabulary": vocabulary}
+
+
+def _counts(interactions: Interactions) -> np.ndarray:
+    return np.bincount(interactions.items, minlength=interactions.n_items)

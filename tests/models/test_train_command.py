@@ -71,7 +71,7 @@ def test_a_training_says_the_loss_of_each_epoch_and_leaves_weights_and_curves(ru
     assert "960 of 1,080 events, the train and validation parts of leave-last-out" in first
     curves = [value for _, value in read_curves(tmp_path / "log")["mean_loss"]]
     assert epochs == [f"epoch {epoch} of 2: mean loss {value:.4f}" for epoch, value in enumerate(curves, 1)]
-    assert last.startswith("Finished: 2 epochs") and last.endswith(f"weights in {tmp_path}/weights.safetensors")
+    assert last.startswith("Finished: after epoch 2, ") and last.endswith(f"weights in {tmp_path}/weights.safetensors")
 
 
 def test_the_weights_are_those_of_a_recommender_fitted_on_train_and_validation(run, tmp_path):
@@ -86,7 +86,7 @@ def test_a_finished_run_called_again_says_so_and_changes_nothing(run, tmp_path):
     run(*MODEL, "--to", tmp_path)
     before = (tmp_path / "weights.safetensors").read_bytes()
     done = run(*MODEL, "--to", tmp_path)
-    assert done.exit_code == 0 and done.stdout.splitlines()[1].startswith("Was finished already: 3 epochs")
+    assert done.exit_code == 0 and done.stdout.splitlines()[1].startswith("Was finished already: after epoch 3, ")
     assert "epoch 1" not in done.stdout and (tmp_path / "weights.safetensors").read_bytes() == before
 
 
