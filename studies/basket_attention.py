@@ -14,16 +14,16 @@ from recsys.torch.next_basket import NextBasket, NextBasketConfig
 
 DATA = ["ta-feng"]
 USES = ["baselines/frequency.py", "baselines/neighbours.py", "baselines/history.py", "baselines/baskets.py",
-        "baselines/basket_features.py", "baselines/two_steps.py", "torch/next_basket.py", "torch/fit.py",
+        "baselines/basket_features.py", "baselines/two_steps.py", "torch/next_basket.py", "torch/sequences.py", "torch/fit.py",
         "torch/optimisation.py", "data/taiw.py", "data/interactions.py", "data/tafeng.py", "evaluation/*.py"]
 CONFIG = {
     "poolings": ["mean", "softmax", "sum"],
-    "epochs": [1, 2],
+    "epochs": [1, 2, 3],
     "learning_rate": 0.01,
     "targets": 2,
     "candidates": 60,
     "seeds": 3,
-    "control": {"decay": 1, "popularity_weight": 1},
+    "control": {"decay": 1, "popularity_weight": 2},
     "past baskets": [[1, 4], [5, 8], [9, 15], [16, 99]],
     "protocol": "TAIW filter; last basket of users with at least 3 days; the day of the basket is told; full ranking; "
                 "fitted on train for development, on train and development for the test; bought items allowed; score "

@@ -15,7 +15,7 @@ from recsys.torch.history_attention import POOLINGS, HistoryAttentionConfig, His
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
 USES = ["torch/history_attention.py", "torch/functional.py", "torch/pairs.py", "torch/sequences.py", "torch/fit.py",
-        "torch/validation.py",
+        "torch/validation.py", "torch/recommender.py",
         "torch/parameters.py", "attention/arguments.py", "baselines/history.py", "evaluation/*.py",
         "data/interactions.py", "data/movielens.py"]
 CONFIG = {

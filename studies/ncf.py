@@ -21,7 +21,7 @@ from recsys.torch.neumf import NeuMFConfig, NeuMFRecommender
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
 USES = ["torch/dot_product.py", "torch/gmf.py", "torch/mlp.py", "torch/neumf.py", "torch/pairs.py", "torch/fit.py",
-        "torch/validation.py",
+        "torch/validation.py", "torch/recommender.py",
         "torch/parameters.py", "baselines/popularity.py", "baselines/ease.py", "baselines/als.py",
         "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py"]
 MODELS = {"dot product": (DotProductRecommender, DotProductConfig), "GMF": (GMFRecommender, GMFConfig),

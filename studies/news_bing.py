@@ -21,18 +21,20 @@ from recsys.data.text import Vocabulary
 from recsys.evaluation.compare import bootstrap_interval, paired_test
 from recsys.evaluation.metrics import auc_per_user
 from recsys.torch.fit import FitConfig
-from recsys.torch.nrms import NewsRecommender, NRMSConfig
+from recsys.torch.news import NewsRecommender
+from recsys.torch.nrms import NRMSConfig
 
 DATA = ["dkn-news", "wordllama"]
 USES = ["baselines/content.py", "attention/weights.py", "data/clicks.py", "data/dkn.py", "data/wordllama.py", "data/text.py",
-        "evaluation/compare.py", "evaluation/metrics.py", "torch/nrms.py", "torch/fit.py", "torch/cross_attention.py",
+        "evaluation/compare.py", "evaluation/metrics.py", "torch/nrms.py", "torch/news.py", "torch/fit.py", "torch/cross_attention.py",
         "torch/multi_head.py", "torch/functional.py", "torch/pooling.py"]
+MEAN, ATTENTION, ALONE = "mean of clicked minus skipped", "attention over clicked minus skipped", "headline alone, no user"
 CONFIG = {
-    "fold seeds": [0, 1, 2, 3, 4], "folds": 3, "inner repeats": 10,
+    "fold seeds": [0, 1, 2, 3, 4], "folds": 3, "inner deals": [1, 3, 10, 30],
     "sharpness": [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32],
-    "C": [0.03, 0.1, 0.3, 1, 3, 10],
+    "C": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
     "trained": {"NRMS, words": "self", "target attention, static vectors": "target", "mean, static vectors": "mean"},
-    "trained fold seeds": [0, 1], "learning rates": [0.001, 0.003], "epochs": 4, "dim": 32, "n_heads": 2, "dropout": 0.2,
+    "trained fold seeds": [0, 1], "learning rates": [0.003, 0.01, 0.03, 0.1], "epochs": 6, "dim": 32, "n_heads": 2, "dropout": 0.2,
     "max_history": 50, "halvings": 2, "words of a headline": 12, "min_count": 2,
 }
 
@@ -58,7 +60,7 @@ def one_seed(seed, config):
     tables, chosen = [], []
     for fold in range(config["folds"]):
         train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-        scores, settings = all_scores(pairs, train, test, headlines, config, random, seed)
+        scores, settings = all_scores(pairs, train, test, headlines, config, random, [seed, fold])
         tables.append(pd.DataFrame({name: per_user(pairs, test, values) for name, values in scores.items()}))
         chosen.append({"seed": seed, "fold": fold, **settings})
     return tables, chosen
@@ -67,9 +69,8 @@ def one_seed(seed, config):
 def summary(parts, config):
     data, _, pairs = prepared()
     tables = [table for tables, _ in parts for table in tables]
-    by_fold = pd.DataFrame([table.mean() for table in tables]).mean()
     return {"data": counts(data, pairs), "chosen": [row for _, rows in parts for row in rows],
-            **verdicts(tables, config), "mean of fold means": {name: round(float(value), 4) for name, value in by_fold.items()},
+            **verdicts(tables, config),
             "leak": leak(pairs, max(config["sharpness"])), "protocol": " ".join(__doc__.split("\n", 2)[2].split())}
 
 
@@ -106,17 +107,18 @@ def per_user(pairs, rows, scores):
     return pd.Series(auc_per_user(pairs.users[rows], pairs.labels[rows], scores[rows]), index=np.unique(pairs.users[rows]))
 
 
-def all_scores(pairs, train, test, headlines, config, random, seed):
+def all_scores(pairs, train, test, headlines, config, random, place):
     """Scores (n_pairs,) by model, filled in on test, and what was chosen inside train."""
     grid = config["sharpness"]
-    sharpness = choose_sharpness(pairs, train, grid, config, random)
-    free = training_free(pairs, test, train, [0, sharpness])
+    free = dict(zip(grid, training_free(pairs, test, train, grid), strict=True))
+    chosen = choose_sharpness(pairs, train, grid, config, np.random.default_rng(place))
     nobody, strength = user_ignored(pairs, train, test, config["C"], random)
-    scores = {"mean of clicked minus skipped": free[0], "attention over clicked minus skipped": free[1],
-              "headline alone, no user": nobody}
-    settings = {"sharpness": sharpness, "C": strength}
-    for name, reader in config["trained"].items() if seed in config["trained fold seeds"] else ():
-        scores[name], settings[name] = trained(pairs, train, test, headlines, reader, config, random, seed)
+    scores = {**{f"sharpness {value}": row for value, row in free.items()},
+              **{f"{ATTENTION}, {deals} inner deals": free[value] for deals, value in chosen.items()},
+              MEAN: free[0], ATTENTION: free[chosen[config["inner deals"][-1]]], ALONE: nobody}
+    settings = {"sharpness": chosen[config["inner deals"][-1]], "C": strength}
+    for name, reader in config["trained"].items() if place[0] in config["trained fold seeds"] else ():
+        scores[name], settings[name] = trained(pairs, train, test, headlines, reader, config, random, place[0])
     return scores, settings
 
 
@@ -135,15 +137,17 @@ def training_free(pairs, candidates, history, grid):
 
 
 def choose_sharpness(pairs, train, grid, config, random):
-    """Three inner folds by headline, dealt ten times; the same mean over users as the result."""
-    tables = []
-    for _ in range(config["inner repeats"]):
+    """The sharpness by three inner folds of headlines, by how often they were dealt; the same mean over users as the result."""
+    tables, chosen = [], {}
+    for deals in range(1, config["inner deals"][-1] + 1):
         fold_of = random.integers(config["folds"], size=len(pairs.vectors))[pairs.titles[train]]
         for fold in range(config["folds"]):
             inside = train[fold_of == fold]
             scores = training_free(pairs, inside, train[fold_of != fold], grid)
             tables.append(pd.DataFrame({sharpness: per_user(pairs, inside, row) for sharpness, row in zip(grid, scores)}))
-    return int(pd.concat(tables).groupby(level=0).mean().mean().idxmax())
+        if deals in config["inner deals"]:
+            chosen[deals] = int(pd.concat(tables).groupby(level=0).mean().mean().idxmax())
+    return chosen
 
 
 def user_ignored(pairs, train, test, grid, random):
@@ -223,15 +227,19 @@ def halved_log(pairs, rows, n_items, config, random):
 
 def verdicts(tables, config):
     """Means and paired differences over users, each from the folds where both models were run."""
-    base, best, alone = "mean of clicked minus skipped", "attention over clicked minus skipped", "headline alone, no user"
-    free, trained = over_users(tables, [base, best, alone]), over_users(tables, [alone, *config["trained"]])
+    free, trained = over_users(tables, [MEAN, ATTENTION, ALONE]), over_users(tables, [ALONE, *config["trained"]])
     names = {**{name: free for name in free}, **{name: trained for name in config["trained"]}}
+    dealt = {deals: over_users(tables, [f"{ATTENTION}, {deals} inner deals", MEAN]).T.to_numpy()
+             for deals in config["inner deals"]}
     return {"users": len(free), "users of the trained": len(trained),
             "per-user AUC": {name: rounded(bootstrap_interval(table[name].to_numpy())) for name, table in names.items()},
-            "attention minus mean": rounded(paired_test(free[best].to_numpy(), free[base].to_numpy())),
-            "minus the headline alone": {name: rounded(paired_test(table[name].to_numpy(), table[alone].to_numpy()))
-                                         for name, table in names.items() if name != alone},
-            "headline alone, folds of the trained": rounded(bootstrap_interval(trained[alone].to_numpy()))}
+            "attention minus mean": rounded(paired_test(free[ATTENTION].to_numpy(), free[MEAN].to_numpy())),
+            "attention minus mean, by inner deals": {deals: rounded(paired_test(*both)) for deals, both in dealt.items()},
+            "each sharpness read on the test folds": {
+                value: rounded(over_users(tables, [f"sharpness {value}"]).mean())[0] for value in config["sharpness"]},
+            "minus the headline alone": {name: rounded(paired_test(table[name].to_numpy(), table[ALONE].to_numpy()))
+                                         for name, table in names.items() if name != ALONE},
+            "headline alone, folds of the trained": rounded(bootstrap_interval(trained[ALONE].to_numpy()))}
 
 
 def over_users(tables, names):

@@ -16,7 +16,7 @@ METRIC = "nDCG@10"
 DATA = ["amazon-beauty", "amazon-sports"]
 USES = ["baselines/transitions.py", "baselines/popularity.py", "baselines/neighbours.py", "baselines/history.py",
         "evaluation/*.py", "data/interactions.py", "data/amazon.py", "torch/sasrec.py", "torch/mixers.py", "torch/output_losses.py",
-        "torch/rowwise.py", "torch/sequences.py", "torch/fit.py", "torch/optimisation.py", "torch/validation.py",
+        "torch/rowwise.py", "torch/sequences.py", "torch/fit.py", "torch/optimisation.py", "torch/validation.py", "torch/recommender.py",
         "torch/parameters.py"]
 TRAINING = ("epochs", "learning_rate")
 CONFIG = {
@@ -27,7 +27,8 @@ CONFIG = {
               {"dropout": 0.5, "learning_rate": 0.004, "tokens": 2000, "epochs": 12}],
     "tuned on": "amazon-beauty",
     "seeds": {"amazon-beauty": [0, 1], "amazon-sports": [0]},
-    "protocols for": {"amazon-beauty": ["attention", "decay"], "amazon-sports": []},
+    "protocols": {"on": "amazon-beauty", "of": ["attention", "decay", "Popularity", "ItemKNN, recency", "TransitionCounter",
+                                                "TransitionCounter, settings of the paper"]},
     "counters": {
         "Popularity": [{}],
         "ItemKNN, recency": [{"neighbours": 200, "shrinkage": 10, "recency": 0.7}, {"neighbours": 200, "shrinkage": 3, "recency": 0.7}],
@@ -94,22 +95,23 @@ def tested(config, data, split, tuning):
         users[name] = np.mean(values, axis=0)
         rows[name] = {METRIC: rounded(bootstrap_interval(users[name])), "each seed": rounded(map(np.mean, values)),
                       "cpu seconds of a fit": round(float(np.median(seconds)), 1)}
-        if name in config["protocols for"][data] or not neural:
-            early = model_of(config, tuning, paper, name, seeds[0]).fit(split.train)
-            protocols[name] = under_protocols(split, model, early)
+        if data == config["protocols"]["on"] and name in config["protocols"]["of"]:
+            early = model_of(config, tuning, paper, name, seed).fit(split.train)
+            protocols[name] = under_protocols(split, model, early, result)
     return {"test": rows, "protocol": result.protocol, "protocols": protocols,
             "paired difference to attention": {name: rounded(paired_test(values, users["attention"]))
                                                for name, values in users.items() if name != "attention"}}
 
 
-def under_protocols(split, late, early):
-    """One model fitted on train and validation and once on train, read in four ways."""
+def under_protocols(split, late, early, usual):
+    """One model fitted on train and validation, as read in `usual`, and once on train: four ways of one seed."""
     known = split.train_and_validation
-    ways = {"fitted on train and validation, seen masked": (Fitted(late), False),
-            "fitted on train and validation, seen allowed": (Fitted(late), True),
+    ways = {"fitted on train and validation, seen allowed": (Fitted(late), True),
             "fitted on train, history with the validation item, seen masked": (Fitted(early, known), False),
             "fitted on train, history without the validation item, seen masked": (Fitted(early), False)}
-    return {way: round(evaluate(model, split, repeats=repeats).mean(METRIC), 4) for way, (model, repeats) in ways.items()}
+    read = {way: evaluate(model, split, repeats=repeats) for way, (model, repeats) in ways.items()}
+    return {way: round(result.mean(METRIC), 4)
+            for way, result in {"fitted on train and validation, seen masked": usual, **read}.items()}
 
 
 def model_of(config, tuning, paper, name, seed):

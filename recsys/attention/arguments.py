@@ -173,6 +173,21 @@ def check_heads(dim: int, n_heads: int) -> None:
         )
 
 
+def check_counts(config, *names: str) -> None:
+    """Require settings that count something.
+
+    Args:
+        config: a dataclass of settings.
+        names: of the fields that are at least 1.
+
+    Raises:
+        ValueError: the first that is below 1.
+    """
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name}: expected at least 1, got {getattr(config, name)}")
+
+
 def check_finite(name: str, array: np.ndarray) -> None:
     """Require an array without infinities and NaN.
 

@@ -1,8 +1,9 @@
 """What a shop knows of one customer and one product before a visit, as a row of numbers.
 
 ``ShopLog`` holds what is counted once over a log; ``pairs`` proposes products for
-each customer and describes each pair. Nothing here is learned from baskets to come:
-popularity counts only days before the visit, where its day is known.
+each customer and describes each pair. Popularity counts only days before the visit, where its
+day is known. How often a product is bought again and what goes with what are counted over the
+whole log that is given: a lesson gives one without anybody's answers.
 """
 
 from __future__ import annotations

@@ -47,6 +47,9 @@ class BasketRanker(TwoSteps):
 
         features = np.concatenate([lesson.pairs.features for lesson in lessons])
         bought = np.concatenate([lesson.bought for lesson in lessons])
+        if not bought.any():
+            raise ValueError(f"interactions: none of the {len(bought)} products proposed was bought, so there is nothing "
+                             "to learn; propose more candidates, or give customers who buy again")
         shown = bought | (np.random.default_rng(self.seed).random(len(bought)) < self.negatives)
         self.model = HistGradientBoostingClassifier(
             learning_rate=self.learning_rate, max_iter=self.trees, max_leaf_nodes=self.leaves, min_samples_leaf=100,

@@ -11,8 +11,8 @@ from recsys.data import Interactions
 def histories(model, users: np.ndarray, history: Interactions | None) -> Interactions:
     """The histories to score: ``history`` where given, else those ``model`` was fitted on.
 
-    Row r of the result belongs to ``users[r]``. Raises ``ValueError`` if the model
-    is not fitted, or ``history`` has other items or another number of users.
+    Row r of the result belongs to ``users[r]``, which must be distinct. Raises ``ValueError`` if
+    the model is not fitted, or ``history`` has another number of items or users.
     """
     if not hasattr(model, "interactions"):
         raise ValueError(f"{type(model).__name__} is not fitted: call fit(interactions) first.")

@@ -84,8 +84,8 @@ def basket_vectors(interactions: Interactions, within_decay: float, group_decay:
     place, age, n_baskets = visits(interactions)
     n = n_baskets[interactions.users]
     runs = np.minimum(groups, n)
-    short = np.where(n > 0, n // np.maximum(runs, 1), 1)  # baskets in a shorter run
-    n_short = runs - n % np.maximum(runs, 1)  # runs of that length, which come first
+    short = n // runs  # baskets in a shorter run
+    n_short = runs - n % runs  # runs of that length, which come first
     in_short = place < n_short * short
     run = np.where(in_short, place // short, n_short + (place - n_short * short) // (short + 1))
     length = np.where(in_short, short, short + 1)

@@ -134,9 +134,7 @@ class TwoSteps:
             if today is not None:
                 raise ValueError("today was given to a model with a lead, which supposes the day: use lead=None.")
             return supposed_days(past, self.lead, self.log.last)
-        if today is None:
-            return np.full(past.n_users, self.log.last + 1)
-        days = np.broadcast_to(np.asarray(today, dtype=np.int64), past.n_users)
+        days = np.broadcast_to(np.asarray(self.log.last + 1 if today is None else today, dtype=np.int64), past.n_users)
         early = np.flatnonzero(days[past.users] <= past.times)
         if early.size:
             row = past.users[early[0]]

@@ -32,7 +32,7 @@ class UPCF:
     """
 
     def __init__(self, recency: int = 10, asymmetry: float = 0.75, locality: float = 10.0) -> None:
-        if recency < 1 or not 0 <= asymmetry <= 1 or locality <= 0:
+        if recency < 1 or not 0 <= asymmetry <= 1 or not locality > 0:
             raise ValueError("recency must be at least 1, asymmetry from 0 to 1 and locality above 0; "
                              f"{recency}, {asymmetry} and {locality} came.")
         self.recency, self.asymmetry, self.locality = recency, asymmetry, locality

@@ -22,7 +22,7 @@ class Impressions:
     users : (n,) int array
         Indices into ``user_ids``.
     times : (n,) int array
-        Seconds since 1970, in the clock of the source.
+        Seconds since 1970, in the clock of the source; the number of the slate where readers are simulated.
     starts : (n + 1,) int array
         Where each impression's items begin.
     items, clicked : (m,) int and bool array
@@ -47,7 +47,12 @@ class Impressions:
     def __post_init__(self) -> None:
         for name, kind in (("users", np.int64), ("times", np.int64), ("starts", np.int64), ("items", np.int64),
                            ("clicked", bool), ("user_ids", None), ("item_ids", None)):
-            array = np.array(getattr(self, name), dtype=kind)
+            given = np.array(getattr(self, name))
+            with np.errstate(invalid="ignore"):
+                array = given if kind is None else given.astype(kind)
+            if kind is not None and (array != given).any():
+                raise DataError(f"{name}: expected whole numbers, or True and False for clicked; found "
+                                f"{given[array != given][0]}.")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         lengths = {name: len(getattr(self, name)) for name in ("users", "times", "starts", "items", "clicked")}

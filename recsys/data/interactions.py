@@ -106,7 +106,10 @@ class Interactions:
                             self.user_ids, self.item_ids, self.time_unit)
 
     def of_users(self, users: np.ndarray) -> Interactions:
-        """The histories of ``users``, renumbered: row r of the result is ``users[r]``."""
+        """The histories of ``users``, renumbered: row r of the result is ``users[r]``.
+
+        Users must be distinct: of one named twice, only the last row gets the history.
+        """
         users = np.asarray(users, dtype=np.int64)
         _check_rows(users, "a user index", 0, self.n_users)
         row_of = np.full(self.n_users, -1)

@@ -76,8 +76,9 @@ class Vocabulary:
     def from_texts(cls, texts: Iterable[str], min_count: int = 1, chinese: str = "characters") -> Vocabulary:
         """Collect the words that occur at least ``min_count`` times; ties in alphabetical order.
 
-        Raises ``ValueError`` where no word does.
+        Raises ``ValueError`` where no word does, or for one string in place of a list.
         """
+        refuse_string("texts", texts)
         counts = Counter(word for text in texts for word in words(text, chinese))
         kept = sorted((word for word in counts if counts[word] >= min_count), key=lambda word: (-counts[word], word))
         if not kept:
@@ -105,8 +106,7 @@ class Vocabulary:
         ValueError
             For a length below 1, or one string in place of a list of them.
         """
-        if isinstance(texts, str):
-            raise ValueError("texts: expected a list of texts, got one string; wrap it in a list.")
+        refuse_string("texts", texts)
         if length < 1:
             raise ValueError(f"length: expected at least 1, got {length}.")
         rows = np.full((len(texts), length), PADDING, dtype=np.int64)
@@ -114,6 +114,21 @@ class Vocabulary:
             ids = self.ids(text)[:length]
             rows[row, :len(ids)] = ids
         return rows
+
+
+def check_words(texts: Iterable[np.ndarray], n_words: int) -> None:
+    """Raise ``ValueError`` for the first id of encoded texts that is not one of a vocabulary's, 1 to ``n_words``."""
+    for row, ids in enumerate(texts):
+        wrong = np.flatnonzero((np.asarray(ids) < 1) | (np.asarray(ids) > n_words))
+        if wrong.size:
+            raise ValueError(f"texts: expected ids from 1 to {n_words}, got {ids[wrong[0]]} at place {wrong[0]} of "
+                             f"text {row}; leave padding out")
+
+
+def refuse_string(name: str, texts: Iterable[str]) -> None:
+    """Raise ``ValueError`` for one string where a list of them is expected: it would be read as letters."""
+    if isinstance(texts, str):
+        raise ValueError(f"{name}: expected a list of texts, got one string; wrap it in a list.")
 
 
 class BM25:
@@ -129,15 +144,19 @@ class BM25:
     ----------
     documents : sequence of str
     k1, b : float
-        How slowly repetition saturates, and how much length matters.
+        How slowly repetition saturates, above 0; how much length matters, from 0 to 1.
 
+    Raises ``ValueError`` for no document, one string in place of a list, and a k1 or b out of range.
     Source: Robertson and Zaragoza (2009), section 3; idf with the 1 inside the
     logarithm, which keeps it positive.
     """
 
     def __init__(self, documents: Sequence[str], k1: float = 1.2, b: float = 0.75):
+        refuse_string("documents", documents)
         if not len(documents):
             raise ValueError("documents: expected at least one, got none.")
+        if not (k1 > 0 and 0 <= b <= 1):
+            raise ValueError(f"k1 and b: expected a k1 above 0 and a b from 0 to 1, got {k1} and {b}.")
         self.counts = [Counter(words(document)) for document in documents]
         lengths = np.array([count.total() for count in self.counts], dtype=float)
         self.k1, self.slowness = k1, k1 * (1 - b + b * lengths / max(lengths.mean(), 1e-12))  # (n_documents,)
@@ -151,5 +170,6 @@ class BM25:
         for word in words(query):
             if word in self.idf:
                 f = np.array([count[word] for count in self.counts], dtype=float)
-                scores += self.idf[word] * f * (self.k1 + 1) / (f + self.slowness)
+                held = f > 0  # a document without words has a slowness of 0 where b is 1
+                scores[held] += self.idf[word] * f[held] * (self.k1 + 1) / (f[held] + self.slowness[held])
         return scores

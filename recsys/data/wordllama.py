@@ -17,6 +17,7 @@ import numpy as np
 from recsys.data.errors import DataError
 from recsys.data.lines import json_object
 from recsys.data.tables import MEND
+from recsys.data.text import refuse_string
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -57,7 +58,11 @@ class StaticEmbeddings:
         return Tokenizer.from_buffer(self.vocabulary)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """The mean of each text's token vectors: (n, dim) float32; zeros for a text that is empty or blank."""
+        """The mean of each text's token vectors: (n, dim) float32; zeros for a text that is empty or blank.
+
+        Raises ``ValueError`` for one string in place of a list.
+        """
+        refuse_string("texts", texts)
         texts = list(texts)
         encoded = self.tokenizer().encode_batch(texts, add_special_tokens=False)
         result = np.zeros((len(texts), self.matrix.shape[1]), dtype=np.float32)

@@ -51,7 +51,8 @@ def planted_topics(vectors: np.ndarray, n_topics: int, seed: int = 0) -> np.ndar
     Parameters
     ----------
     vectors : (n_articles, dim) float array
-        The mean is taken off and rows are scaled to length 1; a row of zeros stays one.
+        The mean of the rows that are not all zero is taken off and rows are scaled to length 1;
+        a row of zeros, an article without text, stays one and fits no topic.
     n_topics : int
     seed : int
         Of k-means.
@@ -62,7 +63,8 @@ def planted_topics(vectors: np.ndarray, n_topics: int, seed: int = 0) -> np.ndar
     """
     from sklearn.cluster import KMeans
 
-    unit = _unit(vectors - vectors.mean(axis=0))
+    told = (vectors != 0).any(axis=1, keepdims=True)
+    unit = _unit((vectors - vectors.mean(axis=0, where=told)) * told)
     centres = KMeans(n_topics, n_init=10, random_state=seed).fit(unit).cluster_centers_
     return unit @ _unit(centres).T
 

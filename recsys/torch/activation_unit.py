@@ -53,8 +53,9 @@ class ActivationUnit(nn.Module):
             numbers, zero where padded.
 
         Raises:
-            ValueError: shapes that do not fit, items that are not finite, or a mask of the
-                wrong shape or dtype.
+            ValueError: another number of axes or batches, items that are not finite, or a mask of
+                the wrong shape or dtype.
+            RuntimeError: vectors of another size than `dim`.
         """
         check_axes("query", query, ("batch", "candidates", "dim"))
         check_axes("items", items, ("batch", "length", "dim"))

@@ -105,9 +105,15 @@ def repeat_counts(candidates: Candidates, groups: np.ndarray | None = None) -> t
 
     Returns:
         Earlier events (n_rows,) and days since the newest of them (n_rows,), -1 where there is none.
+
+    Raises:
+        ValueError: groups of another shape, or below 0.
     """
     asked_about = candidates.questions
-    groups = np.arange(asked_about.n_items) if groups is None else groups
+    groups = np.arange(asked_about.n_items) if groups is None else np.asarray(groups)
+    if groups.shape != (asked_about.n_items,) or groups.min(initial=0) < 0:
+        raise ValueError(f"groups: expected {asked_about.n_items} numbers of at least 0, one for each item, got shape "
+                         f"{groups.shape} from {groups.min(initial=0)}")
     lengths = asked_about.lengths()
     owner = np.repeat(np.arange(len(asked_about)), lengths)
     places = np.arange(len(owner)) + np.repeat(asked_about.starts - (np.cumsum(lengths) - lengths), lengths)

@@ -7,17 +7,17 @@ items held fixed, the best b_u and p_u for the ratings given are one ridge regre
 Source: Koren, Bell and Volinsky, 2009 (https://doi.org/10.1109/MC.2009.263, equations 4 and 5).
 """
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recsys.attention.arguments import check_counts
 from recsys.baselines.history import histories
 from recsys.data import Interactions
-from recsys.torch.checkpoint import digest, load_model, save_model
 from recsys.torch.fit import FitConfig
+from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.validation import fit_recommender
 
 
@@ -41,9 +41,9 @@ class FactorisationConfig:
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=15, learning_rate=0.02, clip_norm=10.0))
 
     def __post_init__(self) -> None:
-        for name in ("dim", "l2", "batch_size"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a number above 0, got {getattr(self, name)}")
+        check_counts(self, "dim", "batch_size")
+        if not self.l2 > 0:
+            raise ValueError(f"l2: expected a number above 0, got {self.l2}")
 
 
 class BiasedFactorisation(nn.Module):
@@ -82,7 +82,7 @@ class BiasedFactorisation(nn.Module):
         return biases + factors
 
 
-class FactorisationRecommender:
+class FactorisationRecommender(NetworkRecommender):
     """Biased factorisation as a recommender, with `predict` for single ratings.
 
     Args:
@@ -91,9 +91,7 @@ class FactorisationRecommender:
         log: directory for TensorBoard.
     """
 
-    def __init__(self, config: FactorisationConfig = FactorisationConfig(), checkpoint: Path | None = None,
-                 log: Path | None = None):  # fmt: skip
-        self.config, self.checkpoint, self.log = config, checkpoint, log
+    network_class, config_class = BiasedFactorisation, FactorisationConfig
 
     def fit(self, interactions: Interactions) -> "FactorisationRecommender":
         """Fit to `interactions.values` as ratings; raises as `recsys.torch.fit`, and on an empty log.
@@ -180,26 +178,12 @@ class FactorisationRecommender:
         error = (model(users, items) - ratings) ** 2
         return (error + self.config.l2 * model.penalty(users, items)).mean()
 
-    def save(self, path: Path) -> None:
-        """Write the weights; raises `OSError`, and an earlier file stays as it was."""
-        save_model(self.network, Path(path), self._identity(self.interactions))
+    def _network(self, interactions: Interactions) -> BiasedFactorisation:
+        mean = float(interactions.values.mean())
+        return BiasedFactorisation(interactions.n_users, interactions.n_items, self.config.dim, mean)
 
-    def load(self, path: Path, interactions: Interactions) -> "FactorisationRecommender":
-        """Read the weights instead of training; raises as `read_checkpoint`."""
-        network = self._new(interactions).eval()
-        load_model(network, Path(path), self._identity(interactions))
-        self.interactions, self.network = interactions, network
-        return self
-
-    def _new(self, interactions: Interactions) -> BiasedFactorisation:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.training.seed)
-            mean = float(interactions.values.mean())
-            return BiasedFactorisation(interactions.n_users, interactions.n_items, self.config.dim, mean)
-
-    def _identity(self, interactions: Interactions) -> dict:
-        vocabulary = digest(interactions.user_ids, interactions.item_ids)
-        return {"model": "BiasedFactorisation", "config": asdict(self.config), "vocabulary": vocabulary}
+    def _vocabulary(self, interactions: Interactions) -> tuple[np.ndarray, ...]:
+        return interactions.user_ids, interactions.item_ids
 
 
 def _check_known(name: str, indices: np.ndarray, count: int) -> None:

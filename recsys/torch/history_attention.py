@@ -12,21 +12,21 @@ dot products and softmax (Vaswani and others, 2017, equation 1).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recsys.attention.arguments import check_counts
 from recsys.baselines.history import histories
 from recsys.data import Interactions
-from recsys.torch.checkpoint import digest, load_model, save_model
 from recsys.torch.fit import FitConfig
 from recsys.torch.functional import attend, attention
 from recsys.torch.pairs import PairBatches, embedding
 from recsys.torch.parameters import projection
+from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.sequences import PADDING, buckets, pad, user_sequences, windows
 from recsys.torch.validation import fit_recommender
 
@@ -60,9 +60,7 @@ class HistoryAttentionConfig:
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=8, learning_rate=0.01))
 
     def __post_init__(self) -> None:
-        for name in ("dim", "max_length", "negatives", "tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, "dim", "max_length", "negatives", "tokens")
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling: expected one of {POOLINGS}, got {self.pooling!r}")
 
@@ -216,7 +214,7 @@ def history_loss(model: HistoryAttention, batch: tuple[Tensor, Tensor, Tensor]) 
     return F.binary_cross_entropy_with_logits(scores[real], labels[real])
 
 
-class HistoryAttentionRecommender:
+class HistoryAttentionRecommender(NetworkRecommender):
     """History attention as a recommender: `fit(interactions)`, `score(users, history=None)`.
 
     Args:
@@ -226,9 +224,7 @@ class HistoryAttentionRecommender:
         log: directory for TensorBoard.
     """
 
-    def __init__(self, config: HistoryAttentionConfig = HistoryAttentionConfig(), checkpoint: Path | None = None,
-                 log: Path | None = None):  # fmt: skip
-        self.config, self.checkpoint, self.log = config, checkpoint, log
+    network_class, config_class = HistoryAttention, HistoryAttentionConfig
 
     def fit(self, interactions: Interactions, validation: Interactions | None = None) -> "HistoryAttentionRecommender":
         """Train on every event but the first of each user, by the convention of `recsys.torch.validation`.
@@ -259,23 +255,3 @@ class HistoryAttentionRecommender:
         """The newest events of each sequence of ids, padded: int64 (batch, length), length at least 1."""
         length = min(self.config.max_length, max((len(ids) for ids in sequences), default=0))
         return pad(sequences, max(1, length))
-
-    def save(self, path: Path) -> None:
-        """Write the weights; raises `OSError`, and an earlier file stays as it was."""
-        save_model(self.network, Path(path), self._identity(self.interactions))
-
-    def load(self, path: Path, interactions: Interactions) -> "HistoryAttentionRecommender":
-        """Read the weights instead of training; raises as `read_checkpoint`."""
-        network = self._new(interactions).eval()
-        load_model(network, Path(path), self._identity(interactions))
-        self.interactions, self.network = interactions, network
-        return self
-
-    def _new(self, interactions: Interactions) -> HistoryAttention:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.training.seed)
-            return HistoryAttention(interactions.n_items, self.config)
-
-    def _identity(self, interactions: Interactions) -> dict:
-        vocabulary = digest(interactions.item_ids)
-        return {"model": "HistoryAttention", "config": asdict(self.config), "vocabulary": vocabulary}

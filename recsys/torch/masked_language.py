@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_heads
+from recsys.attention.arguments import check_counts, check_heads
+from recsys.data.text import check_words
 from recsys.torch.fit import FitConfig, FitResult, fit
 from recsys.torch.multi_head import MultiHeadSelfAttention
 from recsys.torch.parameters import projection
@@ -38,7 +39,7 @@ class MaskedLanguageConfig:
         training: epochs, learning rate, seed.
 
     Raises:
-        ValueError: dim does not divide by n_heads, or a share outside 0 to 1.
+        ValueError: dim does not divide by n_heads, a count below 1, or a share outside 0 to 1.
     """
 
     dim: int = 64
@@ -51,6 +52,7 @@ class MaskedLanguageConfig:
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=20, learning_rate=3e-3))
 
     def __post_init__(self) -> None:
+        check_counts(self, "dim", "n_blocks", "max_length", "batch_size")
         check_heads(self.dim, self.n_heads)
         if not 0 < self.masked < 1:
             raise ValueError(f"masked: expected a share between 0 and 1, got {self.masked}")
@@ -188,8 +190,9 @@ def train_masked_language(
         The network, and the course of the training.
 
     Raises:
-        ValueError: no text with a known word, or as `recsys.torch.fit`.
+        ValueError: no text with a known word, an id out of range, or as `recsys.torch.fit`.
     """
+    check_words(texts, n_words)
     rows = text_windows(texts, config.max_length)
     if not len(rows):
         raise ValueError(f"texts: expected one with a known word, got none among {len(texts)}")
@@ -218,10 +221,15 @@ def masked_accuracy(model: MaskedLanguageModel, texts: list[np.ndarray], share: 
 
     Returns:
         A share of the masked words. Always naming the most frequent word is the chance to beat.
+
+    Raises:
+        ValueError: no word was masked.
     """
     rows = text_windows(texts, model.config.max_length)
     chosen = (rows != PADDING) & (np.random.default_rng(seed).random(rows.shape) < share)
-    states, _ = model.states(torch.from_numpy(np.where(chosen, model.n_words + 1, rows)))
+    if not chosen.any():
+        raise ValueError(f"texts: expected a word to mask, got none of {(rows != PADDING).sum()}; give more text or a larger share")
+    states, _ = model.eval().states(torch.from_numpy(np.where(chosen, model.n_words + 1, rows)))
     named = model.scores(states[torch.from_numpy(chosen)]).argmax(-1).numpy() + 1
     return float((named == rows[chosen]).mean())
 
@@ -229,6 +237,6 @@ def masked_accuracy(model: MaskedLanguageModel, texts: list[np.ndarray], share: 
 @torch.no_grad()
 def text_vectors(model: MaskedLanguageModel, ids: np.ndarray) -> np.ndarray:
     """A text as the mean of its words' states: (n, dim) for int64 (n, length); zeros without a known word."""
-    states, _ = model.states(torch.from_numpy(ids))
+    states, _ = model.eval().states(torch.from_numpy(ids))
     real = torch.from_numpy(ids != PADDING)[:, :, None]
     return ((states * real).sum(1) / real.sum(1).clamp(min=1)).numpy()

@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recsys.attention.arguments import check_counts
 from recsys.baselines.basket_features import Pairs
 from recsys.baselines.two_steps import Lesson, TwoSteps
 from recsys.data import Interactions
 from recsys.torch.fit import FitConfig, fit
+from recsys.torch.sequences import check_ids
 
 POOLINGS = ("mean", "softmax", "sum")
 GAPS = (2, 4, 8, 15, 29, 57)
@@ -49,8 +51,7 @@ class NextBasketConfig:
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling: expected one of {', '.join(POOLINGS)}, got {self.pooling!r}")
-        if self.dim < 1 or self.length < 1:
-            raise ValueError(f"dim and length: expected at least 1, got {self.dim} and {self.length}")
+        check_counts(self, "dim", "length")
 
 
 class NextBasketAttention(nn.Module):
@@ -84,7 +85,14 @@ class NextBasketAttention(nn.Module):
 
         Returns:
             Scores (batch, n_candidates) and attention weights (batch, n_candidates, length).
+
+        Raises:
+            ValueError: ids or buckets out of range.
         """
+        for ids in (candidates, history):
+            check_ids(ids, len(self.items.weight) - 1)
+        if gaps.shape != history.shape or ((gaps < 0) | (gaps > len(GAPS))).any():
+            raise ValueError(f"gaps: expected a bucket from 0 to {len(GAPS)} for each event, shape {tuple(history.shape)}")
         real = (history != 0).unsqueeze(1)  # (batch, 1, length)
         same = ((candidates.unsqueeze(2) == history.unsqueeze(1)) & real).float() * float(self.config.match)
         asked, read = self.items(candidates), self.items(history)  # (batch, n_candidates or length, dim)
@@ -106,6 +114,8 @@ class NextBasketAttention(nn.Module):
 class NextBasket(TwoSteps):
     """`NextBasketAttention` as a recommender, on the candidates and lessons of `BasketRanker`.
 
+    What goes wrong in `fit`, before the first step or after, leaves it as it was.
+
     Args:
         config: what the network is.
         training: how long and how fast; one epoch at 0.01 by default, since a second one learns by heart.
@@ -117,6 +127,8 @@ class NextBasket(TwoSteps):
     def __init__(self, config: NextBasketConfig = NextBasketConfig(), training: FitConfig | None = None,
                  lead: int | None = None, targets: int = 2, candidates: int = 60, batch: int = 64, seed: int = 0):  # fmt: skip
         super().__init__(lead, targets, candidates)
+        if batch < 1:
+            raise ValueError(f"batch: expected at least 1, got {batch}")
         self.config, self.batch, self.seed = config, batch, seed
         self.training = training or FitConfig(epochs=1, learning_rate=0.01, seed=seed)
 
@@ -134,10 +146,8 @@ class NextBasket(TwoSteps):
             return [[rows[row] for row in order[start:start + self.batch]]
                     for start in range(0, len(rows), self.batch)]  # fmt: skip
 
-        def adopt(trained: nn.Module) -> None:
-            self.network = trained
-
-        fit(network, batches, listwise_loss, self.training, adopt=adopt)
+        fit(network, batches, listwise_loss, self.training)
+        self.network = network
 
     def order(self, past: Interactions, days: np.ndarray, pairs: Pairs) -> np.ndarray:
         """Score pairs, (n_pairs,)."""

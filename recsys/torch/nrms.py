@@ -3,10 +3,9 @@ r"""NRMS: an article is made of words by attention, a reader of clicked articles
 `WordEncoder` lets the words of a headline look at each other and averages them by additive
 attention; `SelfReader` does the same with the clicked articles. Nowhere does the reader's
 vector see the candidate. `TargetReader` is the candidate-aware form: each candidate asks the
-clicked articles what speaks for it. `MeanReader` is the control, the same network with even
-weights. `VectorEncoder` takes static article vectors in place of words. The score of a candidate
-is the product of its vector with the reader's; trained by softmax over a click and the skips
-beside it.
+clicked articles what speaks for it. `MeanReader` is the control, with even weights. `VectorEncoder`
+takes static article vectors in place of words. A candidate's score is the product of its vector
+with the reader's; trained by softmax over a click and the skips beside it.
 
 Source: Wu and others, 2019 (https://aclanthology.org/D19-1671, section 2); the candidate's
 question: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4.3), with the scaled
@@ -15,22 +14,17 @@ dot product in place of its activation unit.
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_heads
-from recsys.baselines.history import histories
-from recsys.data import ImpressionLog, Interactions
-from recsys.data.clicks import Slates, last_histories, refuse_leaks, slates
-from recsys.evaluation.metrics import auc_per_user
+from recsys.attention.arguments import check_counts, check_heads
 from recsys.torch.cross_attention import AdditiveAttention, DotProductAttention
-from recsys.torch.fit import FitConfig, fit
+from recsys.torch.fit import FitConfig
 from recsys.torch.multi_head import MultiHeadSelfAttention
 from recsys.torch.parameters import projection
 from recsys.torch.pooling import MeanPooling
-from recsys.torch.sequences import PADDING, pad, user_sequences
+from recsys.torch.sequences import PADDING
 
 
 @dataclass(frozen=True)
@@ -61,6 +55,7 @@ class NRMSConfig:
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=5, learning_rate=3e-3))
 
     def __post_init__(self) -> None:
+        check_counts(self, "dim", "hidden_dim", "max_history", "batch_size")
         check_heads(self.dim, self.n_heads)
         if self.reader not in READERS:
             raise ValueError(f"reader: expected one of {', '.join(READERS)}, got {self.reader!r}")
@@ -212,90 +207,3 @@ def click_loss(scores: Tensor, shown: Tensor, clicked: Tensor) -> Tensor:
     """
     skipped = torch.where(clicked | (shown == PADDING), -torch.inf, scores).logsumexp(1, keepdim=True)
     return F.softplus(skipped - scores)[clicked].mean()  # -log e^s / (e^s + sum of e^skipped)
-
-
-class NewsRecommender:
-    """Articles and clicks to scores: `fit(log)`, `score(users, history=None)`.
-
-    Args:
-        articles: what the items are made of, in the order of the item ids: word ids int64
-            (n_items, words), as from `Vocabulary.encode`, or static vectors (n_items, in_dim).
-        config: sizes, the kind of reader, training.
-
-    Raises ValueError: not two axes, or vectors that are not finite.
-    """
-
-    def __init__(self, articles: np.ndarray, config: NRMSConfig = NRMSConfig()):
-        articles = np.asarray(articles)
-        if articles.ndim != 2 or not np.isfinite(articles).all():
-            raise ValueError(f"articles: expected finite numbers with two axes, got shape {articles.shape}; "
-                             "encode texts first")  # fmt: skip
-        self.config, self.by_words = config, np.issubdtype(articles.dtype, np.integer)
-        self.articles = torch.as_tensor(articles.astype(np.int64 if self.by_words else np.float32))
-
-    def fit(self, log: ImpressionLog, validation: Slates | None = None) -> "NewsRecommender":
-        """Learn from impressions that have a click, a skip and a past.
-
-        With `validation` the epoch of the best mean AUC of slates is kept. Raises as `slates`
-        and `recsys.torch.fit`, and `DataError` where a candidate stands in its own history.
-        """
-        if len(log.impressions.item_ids) != len(self.articles):
-            raise ValueError(f"log: expected {len(self.articles)} items, one for each article, got "
-                             f"{len(log.impressions.item_ids)}")  # fmt: skip
-        data = slates(log, self.config.max_history)
-        refuse_leaks(data)
-
-        def loss(network: NRMS, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-            history, shown, clicked = batch
-            return click_loss(network(self.articles, history, shown)[0], shown, clicked)
-
-        def validate(network: NRMS) -> float:
-            return np.nanmean(slate_auc(self._run(network, validation.history, validation.shown)[0], validation))
-
-        def adopt(trained: NRMS) -> None:
-            self.interactions, self.network, self.result = last_histories(log), trained, None
-
-        self.result = fit(self._new(), self._batches(data), loss, self.config.training,
-                          None if validation is None else validate, adopt=adopt)  # fmt: skip
-        return self
-
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
-        """Score every article for each user, by the newest clicks: float32 (len(users), n_items).
-
-        An empty history gives zeros: nothing is known of the reader.
-        """
-        past = [ids[-self.config.max_history:] for ids in user_sequences(histories(self, np.asarray(users), history))]
-        everything = torch.arange(1, len(self.articles) + 1).expand(len(past), -1)
-        return self._run(self.network, pad(past), everything)[0]
-
-    def score_slates(self, data: Slates) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (n, width) of what was shown, and the weights (n, width, length) behind them."""
-        return self._run(self.network, data.history, data.shown)
-
-    @torch.no_grad()
-    def _run(self, network: NRMS, *ids: np.ndarray | Tensor) -> tuple[np.ndarray, np.ndarray]:
-        chunks = zip(*(torch.as_tensor(part).split(256) for part in ids))
-        parts = [network.eval()(self.articles, *chunk) for chunk in chunks]
-        return tuple(torch.cat(column).numpy() for column in zip(*parts))
-
-    def _batches(self, data: Slates):
-        columns = [torch.as_tensor(column) for column in (data.history, data.shown, data.clicked)]
-
-        def batches(epoch: int) -> list[tuple[Tensor, ...]]:
-            order = torch.from_numpy(np.random.default_rng([self.config.training.seed, epoch]).permutation(len(data)))
-            return [tuple(column[part] for column in columns) for part in order.split(self.config.batch_size)]
-
-        return batches
-
-    def _new(self) -> NRMS:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.training.seed)
-            words, width = int(self.articles.max()), self.articles.shape[1]
-            encoder = WordEncoder(words, self.config) if self.by_words else VectorEncoder(width, self.config)
-            return NRMS(encoder, self.config)
-
-
-def slate_auc(scores: np.ndarray, data: Slates) -> np.ndarray:
-    """AUC within each slate by scores (n, width): (n,), ties counting half, NaN without a click or a skip."""
-    real = data.shown > 0
-    return auc_per_user(np.nonzero(real)[0], data.clicked[real], scores[real])

@@ -11,18 +11,18 @@ Rendle and others, 2020 (https://arxiv.org/abs/2005.09683, section 3).
 """
 
 import copy
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recsys.attention.arguments import check_counts
 from recsys.baselines.history import histories
 from recsys.data import Interactions
-from recsys.torch.checkpoint import digest, load_model, save_model
 from recsys.torch.fit import FitConfig
+from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.validation import fit_recommender
 
 STEPS = 30
@@ -54,9 +54,7 @@ class PairConfig:
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=10, learning_rate=0.01, clip_norm=10.0))
 
     def __post_init__(self) -> None:
-        for name in ("dim", "negatives", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, "dim", "negatives", "batch_size")
         if not self.l2 > 0:
             raise ValueError(f"l2: expected a number above 0, so that a stranger's vector exists, got {self.l2}")
 
@@ -199,7 +197,7 @@ def _expand(model: nn.Module, vectors: Tensor, seen: Tensor, weights: Tensor, l2
     return losses + l2 * (vectors**2).sum(1), gradient, curvature
 
 
-class PairRecommender:
+class PairRecommender(NetworkRecommender):
     """A network over pairs as a recommender: `fit(interactions)`, `score(users, history=None)`.
 
     Args:
@@ -208,12 +206,6 @@ class PairRecommender:
             on from it.
         log: directory for TensorBoard.
     """
-
-    network_class: type[nn.Module]
-    config_class: type[PairConfig]
-
-    def __init__(self, config: PairConfig | None = None, checkpoint: Path | None = None, log: Path | None = None):
-        self.config, self.checkpoint, self.log = config or self.config_class(), checkpoint, log
 
     def fit(self, interactions: Interactions, validation: Interactions | None = None) -> "PairRecommender":
         """Train on what was taken, whatever its value, by the convention of `recsys.torch.validation`.
@@ -261,22 +253,8 @@ class PairRecommender:
                              self.config.l2, self.config.negatives) for start in range(0, past.n_users, size)]
         return network, torch.cat(parts) if parts else network.users.weight[:0]  # fmt: skip
 
-    def save(self, path: Path) -> None:
-        """Write the weights; raises `OSError`, and an earlier file stays as it was."""
-        save_model(self.network, Path(path), self._identity(self.interactions))
+    def _network(self, interactions: Interactions) -> nn.Module:
+        return self.network_class(interactions.n_users, interactions.n_items, self.config)
 
-    def load(self, path: Path, interactions: Interactions) -> "PairRecommender":
-        """Read the weights instead of training; raises as `read_checkpoint`."""
-        network = self._new(interactions).eval()
-        load_model(network, Path(path), self._identity(interactions))
-        self.interactions, self.network = interactions, network
-        return self
-
-    def _new(self, interactions: Interactions) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.training.seed)
-            return self.network_class(interactions.n_users, interactions.n_items, self.config)
-
-    def _identity(self, interactions: Interactions) -> dict:
-        vocabulary = digest(interactions.user_ids, interactions.item_ids)
-        return {"model": self.network_class.__name__, "config": asdict(self.config), "vocabulary": vocabulary}
+    def _vocabulary(self, interactions: Interactions) -> tuple[np.ndarray, ...]:
+        return interactions.user_ids, interactions.item_ids

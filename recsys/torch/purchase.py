@@ -12,7 +12,6 @@ Source of the correction: Yi and others, 2019 (https://doi.org/10.1145/3298689.3
 where a sampled softmax is corrected by the same logarithm.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +20,10 @@ import torch
 from recsys.baselines.history import histories
 from recsys.data import Interactions
 from recsys.torch.candidates import Candidates, batches, draw
-from recsys.torch.checkpoint import digest, load_model, save_model
+from recsys.torch.checkpoint import digest
 from recsys.torch.fit import fit
 from recsys.torch.questions import Questions, every_basket
+from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.target_ranker import TargetRanker, TargetRankerConfig, purchase_loss
 
 CHUNK = 2048
@@ -33,7 +33,7 @@ CELLS = 2_000_000
 """Pairs of a candidate and an event that are held at one time."""
 
 
-class TargetRankerRecommender:
+class TargetRankerRecommender(NetworkRecommender):
     """The target ranker with the data of a shop around it.
 
     A history is all that a score depends on: a stranger with three products is served like
@@ -45,9 +45,11 @@ class TargetRankerRecommender:
         checkpoint: file that keeps the state of the training.
     """
 
-    def __init__(self, groups: np.ndarray, config: TargetRankerConfig = TargetRankerConfig(),
-                 checkpoint: Path | None = None):
-        self.groups, self.config, self.checkpoint = np.asarray(groups), config, checkpoint
+    network_class, config_class = TargetRanker, TargetRankerConfig
+
+    def __init__(self, groups: np.ndarray, config: TargetRankerConfig | None = None, checkpoint: Path | None = None):
+        super().__init__(config, checkpoint)
+        self.groups = np.asarray(groups)
 
     def fit(self, interactions: Interactions) -> "TargetRankerRecommender":
         """Train on every basket but each customer's first.
@@ -60,6 +62,7 @@ class TargetRankerRecommender:
 
         Raises:
             ValueError: one group an item is not given, nobody came twice, or as `recsys.torch.fit`.
+            DataError: times that are not days.
         """
         questions = every_basket(interactions)
         if not len(questions):
@@ -72,12 +75,10 @@ class TargetRankerRecommender:
             return batches(drawn, config.max_length, config.batch_size, [training.seed, epoch])
 
         def adopt(trained: TargetRanker) -> None:
-            self._take(interactions, questions, trained)
+            self._take(interactions, trained, questions)
 
-        data = digest(interactions.users, interactions.items, interactions.times)
-        identity = {**self._identity(interactions), "data": data}
         self.result = fit(network, epoch_batches, purchase_loss, training, checkpoint=self.checkpoint,
-                          identity=identity, adopt=adopt)  # fmt: skip
+                          identity=self._identity(interactions), adopt=adopt)  # fmt: skip
         return self
 
     def predict(self, candidates: Candidates) -> np.ndarray:
@@ -156,7 +157,7 @@ class TargetRankerRecommender:
         days = past.times if past.time_unit == "day" else np.zeros(len(past), dtype=np.int64)
         order = past.by_time()
         ends = np.cumsum(np.bincount(past.users, minlength=past.n_users))
-        newest = np.zeros(past.n_users, dtype=np.int64)
+        newest = np.full(past.n_users, days.min(initial=0), dtype=np.int64)
         np.maximum.at(newest, past.users, days)
         nothing = np.zeros(0, dtype=np.int64)
         questions = Questions(np.arange(past.n_users), newest + self.usual_gap, past.items[order], days[order],
@@ -169,40 +170,31 @@ class TargetRankerRecommender:
             scores[:, items] = self.predict(pairs).reshape(past.n_users, len(items))
         return scores + self.log_draws().astype(np.float32)
 
-    def save(self, path: Path) -> None:
-        """Write the weights; raises `OSError`, and an earlier file stays as it was."""
-        save_model(self.network, Path(path), self._identity(self.interactions))
-
-    def load(self, path: Path, interactions: Interactions) -> "TargetRankerRecommender":
-        """Read the weights instead of training; raises as `read_checkpoint`."""
-        network = self._new(interactions).eval()
-        load_model(network, Path(path), self._identity(interactions))
-        self._take(interactions, every_basket(interactions), network)
-        return self
-
-    def _new(self, interactions: Interactions) -> TargetRanker:
+    def _network(self, interactions: Interactions) -> TargetRanker:
         if self.groups.shape != (interactions.n_items,):
             raise ValueError(f"groups: expected one for each of {interactions.n_items} items, got {self.groups.shape}")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.training.seed)
-            return TargetRanker(self.groups, self.config)
+        return TargetRanker(self.groups, self.config)
 
-    def _take(self, interactions: Interactions, questions: Questions, network: TargetRanker) -> None:
-        """Become what was trained, with all that belongs to it, at once."""
+    def _vocabulary(self, interactions: Interactions) -> tuple[np.ndarray, ...]:
+        return interactions.item_ids, self.groups
+
+    def _identity(self, interactions: Interactions) -> dict:
+        """With the log itself: its counts are the chances of the draws that the log odds were learned against."""
+        data = digest(interactions.users, interactions.items, interactions.times)
+        return {**super()._identity(interactions), "data": data}
+
+    def _take(self, interactions: Interactions, network: TargetRanker, questions: Questions | None = None) -> None:
+        questions = every_basket(interactions) if questions is None else questions
         gaps = questions.days - questions.event_days[questions.ends - 1]
         self.usual_gap = int(np.median(gaps)) if len(gaps) else 1
-        self.interactions, self.counts = interactions, _counts(interactions)
-        self.network, self.result = network, None
+        self.counts = _counts(interactions)
+        super()._take(interactions, network)
 
     def _check_fitted(self, n_items: int) -> None:
         if not hasattr(self, "network"):
             raise ValueError("TargetRankerRecommender is not fitted: call fit(interactions) first.")
         if n_items != self.network.n_items:
             raise ValueError(f"candidates: expected the {self.network.n_items} items that were fitted, got {n_items}")
-
-    def _identity(self, interactions: Interactions) -> dict:
-        vocabulary = digest(interactions.item_ids, self.groups)
-        return {"model": "TargetRanker", "config": asdict(self.config), "vocabulary": vocabulary}
 
 
 def _counts(interactions: Interactions) -> np.ndarray:

@@ -87,15 +87,23 @@ def asked(history: Interactions, baskets: Interactions) -> Questions:
     """Ask for the baskets of each customer and day, with a history given apart.
 
     Args:
-        history: what may be known; the whole of a customer's rows becomes the history.
-        baskets: the rows that are asked for, such as the test part of a split, times in days.
+        history: what may be known, times in days; the whole of a customer's rows becomes the history.
+        baskets: the rows that are asked for, such as the test part of a split, over the same
+            users and items, times in days.
 
     Returns:
         One question for each customer and day of `baskets`.
 
     Raises:
-        ValueError: a history that is not all before the day asked about.
+        ValueError: a history that is not all before the day asked about, over other users or items,
+            or whose times are not days.
+        DataError: baskets whose times are not days.
     """
+    for name in ("user_ids", "item_ids"):
+        if not np.array_equal(getattr(history, name), getattr(baskets, name)):
+            raise ValueError(f"history: expected the {name} of the baskets, got others; take both from one log")
+    if history.time_unit != "day":
+        raise ValueError(f'history: expected times in days, got "{history.time_unit}"')
     order = history.by_time()
     ends = np.cumsum(np.bincount(history.users, minlength=history.n_users))
     wanted = Baskets.from_interactions(baskets)
@@ -115,9 +123,10 @@ def every_basket(interactions: Interactions) -> Questions:
     """
     order, taken = interactions.by_time(), Baskets.from_interactions(interactions)
     owners, event_days = interactions.users[order], interactions.times[order]
-    span = int(event_days.max(initial=0)) + 1
+    first = event_days.min(initial=0)  # below 0 before 1970
+    span = int(event_days.max(initial=0) - first) + 1
     starts = np.searchsorted(owners, taken.users)
-    ends = np.searchsorted(owners * span + event_days, taken.users * span + taken.days)  # the first event of the day
+    ends = np.searchsorted(owners * span + event_days - first, taken.users * span + taken.days - first)
     known, sizes = ends > starts, np.diff(taken.starts)
     return Questions(taken.users[known], taken.days[known], interactions.items[order], event_days, starts[known],
                      ends[known], taken.items[np.repeat(known, sizes)],

@@ -13,8 +13,7 @@ of its sampled binary loss: Klenitskiy and Vasilev, 2023 (https://arxiv.org/abs/
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,11 +23,11 @@ from torch.nn import functional as F
 from recsys.attention.arguments import check_heads
 from recsys.baselines.history import histories
 from recsys.data import Interactions
-from recsys.torch.checkpoint import digest, load_model, save_model
 from recsys.torch.fit import FitConfig
 from recsys.torch.mixers import MIXERS, causal_ages
 from recsys.torch.output_losses import NegativeSampler, chunked_cross_entropy, sampled_softmax
 from recsys.torch.parameters import projection
+from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.rowwise import RowwiseAdagrad
 from recsys.torch.sequences import PADDING, NextItemBatches, buckets, check_ids, pad, user_sequences, windows
 from recsys.torch.validation import fit_recommender
@@ -175,7 +174,7 @@ def sampled_next_item_loss(model: SASRec, batch: tuple[Tensor, Tensor], sampler:
     return sampled_softmax(target_scores, negative_scores, log_q, target_ids[:, None] == drawn + 1)
 
 
-class SASRecRecommender:
+class SASRecRecommender(NetworkRecommender):
     """SASRec as a recommender: `fit(interactions)`, `score(users, history=None)`.
 
     A history is all that a score depends on, so a stranger is served like anybody else. Of
@@ -189,9 +188,7 @@ class SASRecRecommender:
         log: directory for TensorBoard.
     """
 
-    def __init__(self, config: SASRecConfig = SASRecConfig(), checkpoint: Path | None = None,
-                 log: Path | None = None):  # fmt: skip
-        self.config, self.checkpoint, self.log = config, checkpoint, log
+    network_class, config_class = SASRec, SASRecConfig
 
     def fit(self, interactions: Interactions, validation: Interactions | None = None) -> "SASRecRecommender":
         """Train on every event but the first of each user.
@@ -241,25 +238,6 @@ class SASRecRecommender:
         states, _ = self.network.states(pad(rows, int(lengths.max())))
         last = states[torch.arange(len(rows)), torch.from_numpy(lengths - 1)]  # (batch, dim)
         return self.network.scores(last).numpy()
-
-    def save(self, path: Path) -> None:
-        """Write the weights; raises `OSError`, and an earlier file stays as it was."""
-        save_model(self.network, Path(path), self._identity(self.interactions))
-
-    def load(self, path: Path, interactions: Interactions) -> "SASRecRecommender":
-        """Read the weights instead of training; raises as `read_checkpoint`."""
-        network = self._new(interactions).eval()
-        load_model(network, Path(path), self._identity(interactions))
-        self.interactions, self.network = interactions, network
-        return self
-
-    def _new(self, interactions: Interactions) -> SASRec:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.config.training.seed)
-            return SASRec(interactions.n_items, self.config)
-
-    def _identity(self, interactions: Interactions) -> dict:
-        return {"model": "SASRec", "config": asdict(self.config), "vocabulary": digest(interactions.item_ids)}
 
 
 @torch.no_grad()

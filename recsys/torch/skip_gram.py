@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recsys.attention.arguments import check_counts
+from recsys.data.text import check_words
 from recsys.torch.fit import FitConfig, FitResult, fit
 
 
@@ -42,9 +44,7 @@ class SkipGramConfig:
     training: FitConfig = field(default_factory=lambda: FitConfig(epochs=8, learning_rate=0.01, clip_norm=10.0))
 
     def __post_init__(self) -> None:
-        for name in ("dim", "window", "negatives", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, "dim", "window", "negatives", "batch_size")
 
 
 class SkipGram(nn.Module):
@@ -158,11 +158,7 @@ def mean_vectors(vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 def _count(texts: Sequence[np.ndarray], n_words: int) -> np.ndarray:
     """How often each id occurs, float (1 + n_words,)."""
-    for row, ids in enumerate(texts):
-        wrong = np.flatnonzero((np.asarray(ids) < 1) | (np.asarray(ids) > n_words))
-        if wrong.size:
-            raise ValueError(f"texts: expected ids from 1 to {n_words}, got {ids[wrong[0]]} at place {wrong[0]} of "
-                             f"text {row}; leave padding out")  # fmt: skip
+    check_words(texts, n_words)
     if not any(len(ids) > 1 for ids in texts):
         raise ValueError(f"texts: expected one with at least two known words, got none among {len(texts)}")
     return np.bincount(np.concatenate(texts), minlength=n_words + 1).astype(float)

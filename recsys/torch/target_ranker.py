@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recsys.attention.arguments import check_counts
 from recsys.torch.activation_unit import ActivationUnit
 from recsys.torch.candidates import Batch
 from recsys.torch.cross_attention import DotProductAttention
@@ -72,9 +73,7 @@ class TargetRankerConfig:
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling: expected one of {', '.join(POOLINGS)}, got {self.pooling!r}")
-        for name in ("dim", "hidden_dim", "max_length", "n_negatives", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        check_counts(self, "dim", "hidden_dim", "max_length", "n_negatives", "batch_size")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: expected from 0 to below 1, got {self.dropout}")
 
@@ -99,9 +98,10 @@ class TargetRanker(nn.Module):
         for table, std in ((self.item, 0.1), (self.group, 0.5), (self.gap, 0.1)):
             nn.init.normal_(table.weight, std=std)
         self.drop = nn.Dropout(config.dropout)
-        self.value = projection(dim, dim)
         if config.pooling == "dot":
             self.attention = DotProductAttention(dim, dim, dim)
+        else:
+            self.value = projection(dim, dim)
         if config.pooling == "din":
             self.attention = ActivationUnit(dim, config.hidden_dim)
         self.hidden = projection(3 * dim + 3 * config.repeats, 2 * dim, bias=True)
@@ -117,8 +117,9 @@ class TargetRanker(nn.Module):
                 means nothing.
 
         Returns:
-            Log odds (batch, candidates) and weights (batch, candidates, length): the share of
-            each event in u, zero for padding and everywhere for an empty history.
+            Log odds (batch, candidates) and weights (batch, candidates, length): the weight of
+            each event in u, which for DIN is any real number and else a share; zero for padding and
+            everywhere for an empty history.
 
         Raises:
             ValueError: ids outside the catalogue, shapes that differ, or an event that is not

@@ -1,6 +1,7 @@
 """What a recommender's `fit` ends in: held-out events become a metric, a network a recommender.
 
-The convention of every recommender in this room:
+The convention of the recommenders that learn from `Interactions` alone (the target ranker, the
+news recommender and the next basket have an input of their own, and end in `fit` themselves):
 
 - the constructor takes `(config, checkpoint=None, log=None)` and keeps them; `config.training`
   is the `FitConfig`;

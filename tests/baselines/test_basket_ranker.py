@@ -166,8 +166,18 @@ def test_the_day_of_the_visit_changes_the_scores_and_must_be_after_the_history()
     assert np.allclose(model.score([2]), model.score([2], today=int(log.times.max()) + 1))
     with pytest.raises(ValueError, match="today must be after the history: row 0 has a purchase on day"):
         model.score([2], today=500)
+    late = Interactions(np.zeros(2, int), [1, 2], [1, 1], [520, log.times.max() + 1], [0], log.item_ids, "day")
+    with pytest.raises(ValueError, match="today must be after the history: row 0"):
+        model.score([0], history=late)  # the day after the log's last one, by default
+    assert np.isfinite(model.score([0], history=late, today=log.times.max() + 2)).all()
     with pytest.raises(ValueError, match="supposes the day: use lead=None"):
         ranker(7).fit(log).score([2], today=531)
+
+
+def nobody_comes_back():
+    """Twenty customers, two visits each, never a product twice."""
+    users = np.repeat(np.arange(20), 2)
+    return Interactions.from_ids(users, np.arange(40), np.ones(40), np.tile([500, 510], 20), time_unit="day")
 
 
 def test_what_cannot_be_learned_from_is_named():
@@ -176,6 +186,8 @@ def test_what_cannot_be_learned_from_is_named():
         ranker().fit(Interactions(log.users, log.items, log.values, log.times, log.user_ids, log.item_ids))
     with pytest.raises(ValueError, match="No user has 2 baskets"):
         ranker().fit(log.select(log.times == 500))
+    with pytest.raises(ValueError, match="none of the .* products proposed was bought"):
+        BasketRanker(lead=None, targets=1, candidates=1).fit(nobody_comes_back())
     with pytest.raises(ValueError, match="lead must be at least 1 day, or None"):
         BasketRanker(lead=0)
     with pytest.raises(ValueError, match="targets and candidates must be at least 1"):

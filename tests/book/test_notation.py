@@ -7,6 +7,8 @@ import pytest
 
 from recsys import attention as att
 from recsys import baselines
+from recsys.baselines.content import softmax_mean
+from recsys.data import Interactions
 from recsys.evaluation import hits_of, leave_last_out, top_k
 from recsys.runtime import import_torch
 from tests.conftest import ROOT
@@ -122,6 +124,52 @@ def test_symbols_of_part_three_have_the_shapes_the_page_says():
         check("Models that read in order", names, sizes)
 
 
+def ratings():
+    torch = import_torch()
+    from recsys.torch.factorisation import BiasedFactorisation
+    from recsys.torch.gmf import GMF, GMFConfig
+    from recsys.torch.history_attention import HistoryAttention, HistoryAttentionConfig
+
+    names = dict(network=BiasedFactorisation(4, 9, 8, 3.5), gmf=GMF(4, 9, GMFConfig(dim=8)),
+                 reader=HistoryAttention(9, HistoryAttentionConfig(dim=8)), users=torch.tensor([0, 1, 3]),
+                 items=torch.tensor([8, 2, 2]), history=torch.tensor([[3, 1, 9, 4, 1], [2, 2, 5, 0, 0]]),
+                 candidates=torch.tensor([[1, 2, 3], [4, 5, 9]]))
+    return names, dict(N=4, m=9, d=8, pairs=3, batch=2, length=5, candidates=3)
+
+
+def shop():
+    torch = import_torch()
+    from recsys.torch.target_ranker import TargetRanker, TargetRankerConfig
+
+    log = Interactions.from_sequences([[0, 1, 1], [2, 3], [4, 5, 8], [6, 7]], np.arange(9))
+    groups, config = np.arange(9) // 3, TargetRankerConfig(dim=8)
+    names = dict(interactions=log, counts=np.bincount(log.items, minlength=9), popularity_weight=2.0, n_negatives=30,
+                 trade=0.9, ranker=TargetRanker(groups, config).eval(),
+                 din=TargetRanker(groups, TargetRankerConfig(dim=8, pooling="din")).eval(), events=torch.randn(2, 5, 8),
+                 asked=torch.randn(2, 3, 8), history=torch.tensor([[3, 1, 9, 4, 1], [2, 2, 5, 0, 0]]),
+                 gaps=torch.tensor([[9, 4, 4, 2, 1], [3, 2, 1, 0, 0]]), candidates=torch.tensor([[1, 2, 3], [4, 5, 9]]))
+    return names, dict(N=4, m=9, d=8, batch=2, length=5, candidates=3)
+
+
+def newsroom():
+    unit = lambda *shape: (lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True))(RNG.normal(size=shape))  # noqa: E731
+    clicked, candidates, sharpness = unit(5, 8), unit(3, 8), 4.0
+    by_content, weights = softmax_mean(candidates @ clicked.T, sharpness, np.ones((3, 5), dtype=bool))
+    profile = weights @ clicked
+    assert np.allclose((profile * candidates).sum(axis=1), by_content)
+    names = dict(clicked=clicked, candidates=candidates, sharpness=sharpness, weights=weights, profile=profile,
+                 likeness=by_content, sources=RNG.normal(size=(3, 2)), mix=np.ones(2), j=np.zeros(8), v=clicked[0], y=1,
+                 rate=1.0, half_life=7.0)
+    return names, dict(n=5, d=8, candidates=3, sources=2)
+
+
+@pytest.mark.parametrize("title, example", [("Ratings and history attention", ratings), ("The shop", shop), ("The newsroom", newsroom)])
+def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, example):
+    with import_torch().no_grad():
+        check(title, *example())
+
+
 def test_every_section_of_the_page_is_checked():
     assert set(SECTIONS) == {"Attention weights", "Allocation", "Losses and gradients", "Mistakes", "Logs and rankings",
-                             "Models of the ground chapters", "Models that read in order"}
+                             "Models of the ground chapters", "Models that read in order", "Ratings and history attention", "The shop",
+                             "The newsroom"}

@@ -131,6 +131,8 @@ def test_a_tokens_vector_is_its_row_and_no_mark_of_the_start_is_added():
     assert (embeddings.vectors(["cat"])[0] == embeddings.matrix[token]).all()
     with pytest.raises(ValueError, match="read-only"):
         embeddings.matrix[0] = 0
+    with pytest.raises(ValueError, match="expected a list of texts, got one string"):
+        embeddings.vectors("cat")
 
 
 @pytest.mark.parametrize("name", ["lee-news", "wordllama"])
@@ -220,7 +222,10 @@ def test_mind_put_by_hand_is_loaded_and_without_it_the_message_says_where_to_put
 def test_impressions_name_what_is_wrong():
     good = dict(users=[0], times=[1], starts=[0, 2], items=[0, 1], clicked=[True, False], user_ids=["a"], item_ids=["x", "y"])
     assert len(Impressions(**good)) == 1
-    for change, said in (({"items": [0, 2]}, r"items\[1\]: expected an index from 0 to 1, found 2"),
+    for change, said in (({"items": [0.9, 1]}, "items: expected whole numbers.*found 0.9"),
+                         ({"clicked": [0.2, 1]}, "clicked: expected whole numbers, or True and False.*found 0.2"),
+                         ({"users": [np.nan]}, "users: expected whole numbers.*found nan"),
+                         ({"items": [0, 2]}, r"items\[1\]: expected an index from 0 to 1, found 2"),
                          ({"users": [1]}, r"users\[0\]: expected an index from 0 to 0, found 1"),
                          ({"users": [0, 0], "times": [1, 2], "starts": [0, 0, 2]}, "each shows something"),
                          ({"starts": [0, 0]}, "each shows something"), ({"starts": [0, 1]}, "each shows something"),

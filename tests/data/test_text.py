@@ -88,3 +88,16 @@ def test_no_document_is_refused_and_no_known_word_scores_nothing():
         BM25([])
     assert not BM25(["a b"]).scores("c").any()
     assert BM25(["a", ""]).scores("a")[1] == 0
+    assert (BM25(["a b", ""], b=1.0).scores("a") > 0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("settings", [{"k1": 0}, {"k1": math.nan}, {"b": -0.1}, {"b": 1.1}, {"b": math.nan}])
+def test_a_saturation_or_length_out_of_range_is_refused(settings):
+    with pytest.raises(ValueError, match="k1 and b: expected a k1 above 0 and a b from 0 to 1"):
+        BM25(["a"], **settings)
+
+
+@pytest.mark.parametrize("read", [BM25, Vocabulary.from_texts, lambda texts: Vocabulary(("a",)).encode(texts, 3)])
+def test_one_string_is_not_read_as_letters(read):
+    with pytest.raises(ValueError, match="expected a list of texts, got one string; wrap it in a list"):
+        read("hello world")

@@ -14,8 +14,8 @@ ALONE = {
     **dict.fromkeys([
         "activation_unit.py", "candidates.py", "checkpoint.py", "curves.py", "dot_product.py", "factorisation.py",
         "fit.py", "gmf.py", "history_attention.py", "interrupts.py", "masked_language.py", "mixers.py", "mlp.py",
-        "neumf.py", "next_basket.py", "nrms.py", "optimisation.py", "output_losses.py", "pairs.py", "purchase.py",
-        "purchase_features.py", "questions.py", "rowwise.py", "sasrec.py", "sequences.py", "skip_gram.py",
+        "neumf.py", "news.py", "next_basket.py", "nrms.py", "optimisation.py", "output_losses.py", "pairs.py", "purchase.py",
+        "purchase_features.py", "questions.py", "recommender.py", "rowwise.py", "sasrec.py", "sequences.py", "skip_gram.py",
         "target_ranker.py", "validation.py",
     ], LATER),
 }  # fmt: skip

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
+from small_run import SMALL_SASREC
 
 from recsys.data import Interactions
-from recsys.torch.fit import FitConfig
-from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
-
-SMALL = SASRecConfig(dim=16, n_blocks=2, n_heads=2, dropout=0.1, max_length=12, tokens=120,
-                     training=FitConfig(epochs=2, learning_rate=1e-2, save_every=3))  # fmt: skip
+from recsys.torch.sasrec import SASRecRecommender
 
 
 @pytest.fixture(scope="session")
 def small_config():
-    return SMALL
+    return SMALL_SASREC
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +29,4 @@ def walks():
 
 @pytest.fixture(scope="session")
 def trained(walks):
-    return SASRecRecommender(SMALL).fit(walks)
+    return SASRecRecommender(SMALL_SASREC).fit(walks)

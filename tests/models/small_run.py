@@ -9,8 +9,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from recsys.torch.fit import FitConfig
+from recsys.torch.sasrec import SASRecConfig
 
 CONFIG = FitConfig(epochs=3, learning_rate=0.02, save_every=2, weight_decay=0.01)
+SMALL_SASREC = SASRecConfig(dim=16, n_blocks=2, n_heads=2, dropout=0.1, max_length=12, tokens=120,
+                            training=FitConfig(epochs=2, learning_rate=1e-2, save_every=3))  # fmt: skip
 
 
 class Killed(BaseException):

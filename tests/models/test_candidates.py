@@ -56,6 +56,24 @@ def test_a_history_given_apart_equals_the_one_cut_from_the_log(shop):
     assert all((a == b).all() for a, b in zip(*counts))
 
 
+@given(rows)
+def test_days_before_1970_are_days_like_others(triples):
+    late, early = every_basket(log_of(triples)), every_basket(log_of([(user, item, day - 6) for user, item, day in triples]))
+    for name in ("users", "starts", "ends", "event_items", "basket_items", "basket_starts"):
+        assert (getattr(late, name) == getattr(early, name)).all()
+    assert (late.days - 6 == early.days).all()
+
+
+def test_a_history_of_another_log_is_refused(shop):
+    split = last_basket(shop)
+    names = dict(zip(("users", "items", "values", "times", "user_ids", "item_ids", "time_unit"), (
+        shop.users, shop.items, shop.values, shop.times, shop.user_ids, shop.item_ids, "day")))
+    for changed, match in (({"user_ids": np.arange(5) + 9}, "user_ids"), ({"item_ids": np.arange(7)[::-1]}, "item_ids"),
+                           ({"time_unit": "second"}, "times in days")):
+        with pytest.raises(ValueError, match=match):
+            asked(Interactions(**{**names, **changed}), split.test)
+
+
 def chosen(questions, kept):
     sizes = np.diff(questions.basket_starts)[kept]
     baskets = [questions.basket_items[questions.basket_starts[q]:questions.basket_starts[q + 1]] for q in kept]

@@ -14,7 +14,8 @@ from recsys.torch.gmf import GMFConfig, GMFRecommender
 from recsys.torch.history_attention import HistoryAttentionConfig, HistoryAttentionRecommender
 from recsys.torch.mlp import MLPConfig, MLPRecommender
 from recsys.torch.neumf import NeuMFConfig, NeuMFRecommender
-from recsys.torch.nrms import NewsRecommender, NRMSConfig
+from recsys.torch.news import NewsRecommender
+from recsys.torch.nrms import NRMSConfig
 from recsys.torch.purchase import TargetRankerRecommender
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 from recsys.torch.target_ranker import TargetRankerConfig

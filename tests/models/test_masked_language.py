@@ -102,5 +102,12 @@ def test_bad_input_is_named(network):
         network(torch.ones(1, 9, dtype=torch.int64))
     with pytest.raises(ValueError, match="masked: expected a share between 0 and 1, got 0"):
         MaskedLanguageConfig(masked=0)
+    for name in ("dim", "n_blocks", "max_length", "batch_size"):
+        with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
+            MaskedLanguageConfig(**{name: 0})
+    with pytest.raises(ValueError, match="texts: expected ids from 1 to 5, got 6 at place 1 of text 0"):
+        train_masked_language([np.array([1, 6])], 5, CONFIG)
+    with pytest.raises(ValueError, match="expected a word to mask, got none of 2"):
+        masked_accuracy(network, [np.array([1, 2])], share=1e-9)
     with pytest.raises(ValueError, match="texts: expected one with a known word, got none among 1"):
         train_masked_language([np.array([], dtype=int)], 5, CONFIG)

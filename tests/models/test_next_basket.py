@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from recsys.data import Interactions
+from recsys.torch import next_basket
 from recsys.torch.fit import FitConfig
 from recsys.torch.next_basket import (
     POOLINGS, Customer, NextBasket, NextBasketAttention, NextBasketConfig, listwise_loss, padded,
@@ -137,8 +138,30 @@ def test_the_same_seed_gives_the_same_scores():
     assert (first == again).all() and not np.allclose(first, other)
 
 
+def test_what_goes_wrong_in_training_leaves_the_earlier_fit(monkeypatch):
+    log, model = shop(), NextBasket(training=FitConfig(epochs=1), candidates=5, batch=16)
+    before = model.fit(log).score([0, 1])
+    small = log.select(log.items < 20)
+    monkeypatch.setattr(next_basket, "listwise_loss", lambda network, rows: listwise_loss(network, rows) * torch.nan)
+    with pytest.raises(ValueError, match="loss"):
+        model.fit(Interactions.from_ids(small.users, small.items, small.values, small.times, time_unit="day"))
+    assert (model.score([0, 1]) == before).all()
+
+
+def test_ids_and_ages_out_of_range_are_named():
+    candidates, popularity, history, gaps = question()
+    for wrong, match in (((candidates + 12, popularity, history, gaps), "expected 0 .padding. to 12"),
+                         ((candidates, popularity, history - 13, gaps), "expected 0 .padding. to 12"),
+                         ((candidates, popularity, history, gaps - 1 - gaps.min()), "gaps: expected a bucket from 0 to 6"),
+                         ((candidates, popularity, history, gaps + 7), "gaps: expected a bucket from 0 to 6")):
+        with pytest.raises(ValueError, match=match):
+            network()(*wrong)
+
+
 def test_settings_out_of_range_are_named():
+    with pytest.raises(ValueError, match="batch: expected at least 1, got 0"):
+        NextBasket(batch=0)
     with pytest.raises(ValueError, match="pooling: expected one of mean, softmax, sum, got 'max'"):
         NextBasketConfig(pooling="max")
-    with pytest.raises(ValueError, match="dim and length: expected at least 1, got 0 and 80"):
+    with pytest.raises(ValueError, match="dim: expected at least 1, got 0"):
         NextBasketConfig(dim=0)

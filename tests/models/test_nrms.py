@@ -15,7 +15,9 @@ from recsys.evaluation.metrics import auc_per_user
 from recsys.evaluation.ranking import recommend
 from recsys.simulate.readers import planted_readers, planted_topics
 from recsys.torch.fit import FitConfig
-from recsys.torch.nrms import NRMS, NewsRecommender, NRMSConfig, WordEncoder, click_loss, slate_auc
+from recsys.torch import news
+from recsys.torch.news import NewsRecommender, slate_auc
+from recsys.torch.nrms import NRMS, NRMSConfig, WordEncoder, click_loss
 from recsys.torch.parameters import to_arrays
 
 READERS = ("self", "target", "mean")
@@ -247,6 +249,35 @@ def test_bad_input_is_named(articles, network, world, trained):
         NewsRecommender(np.ones((3, 2))).fit(world[1].log)
     with pytest.raises(ValueError, match="is not fitted"):
         NewsRecommender(np.ones((3, 2))).score([0])
+    with pytest.raises(ValueError, match="is not fitted"):
+        NewsRecommender(np.ones((3, 2))).score_slates(slates(world[1].log, 6))
+    for name in ("dim", "hidden_dim", "max_history", "batch_size"):
+        with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
+            NRMSConfig(**{name: 0})
+
+
+def test_a_leak_is_caught_in_what_validates_and_in_what_is_scored(trained, world):
+    clean = slates(world[1].log, 6)
+    history = clean.history.copy()
+    history[0, 0] = clean.shown[0, 0]
+    leaky = replace(clean, history=history)
+    with pytest.raises(DataError, match="stands in its own history"):
+        trained.score_slates(leaky)
+    model = NewsRecommender(world[0], trained.config)
+    with pytest.raises(DataError, match="stands in its own history"):
+        model.fit(world[1].log, leaky)
+    with pytest.raises(ValueError, match="validation: expected at least one slate"):
+        model.fit(world[1].log, clean.select(np.zeros(len(clean), dtype=bool)))
+    assert not hasattr(model, "network")
+
+
+def test_how_many_are_scored_at_a_time_changes_nothing(trained, world, monkeypatch):
+    users, data = np.arange(20), slates(world[1].log, 6)
+    scores, (of_slates, weights) = trained.score(users), trained.score_slates(data)
+    monkeypatch.setattr(news, "CELLS", 1)
+    assert np.allclose(trained.score(users), scores, atol=1e-6)
+    again = trained.score_slates(data.select(np.arange(7)))
+    assert np.allclose(again[0], of_slates[:7], atol=1e-6) and np.allclose(again[1], weights[:7], atol=1e-6)
 
 
 def test_the_auc_of_a_slate_counts_pairs_and_leaves_padding_out():

@@ -7,7 +7,7 @@ from recsys.data import Interactions
 from recsys.evaluation import last_basket
 from recsys.torch.candidates import draw
 from recsys.torch.purchase_features import NAMES, purchase_features
-from recsys.torch.questions import asked
+from recsys.torch.questions import asked, every_basket
 
 GROUPS, PRICES = np.array([0, 0, 1, 1, 2, 2, 2]), np.array([1.0, 2, 4, 8, 16, 32, 64])
 
@@ -26,31 +26,52 @@ def told(shop):
     return split, candidates, purchase_features(candidates, split.train, GROUPS, PRICES)
 
 
-def since(known, rows):
-    """Days from the newest of some rows to the day asked about, 8."""
-    return 8 - known.times[rows].max() if rows.any() else np.nan
+def since(known, rows, day):
+    """Days from the newest of some rows to the day asked about."""
+    return day - known.times[rows].max() if rows.any() else np.nan
 
 
-def test_features_are_what_a_loop_counts(told):
-    split, candidates, found = told
-    known, fitted = split.train_and_validation, split.train
+def check_rows(candidates, known_of, fitted, found):
+    """Each row against a loop; `known_of` is the log of what could be known on a day."""
     for row in range(len(candidates)):
         q, item = candidates.question[row], candidates.items[row]
-        mine = known.users == candidates.questions.users[q]
+        day, user = candidates.questions.days[q], candidates.questions.users[q]
+        known, sold = known_of(day), fitted.select(fitted.times < day)
+        mine = known.users == user
         same, alike = mine & (known.items == item), mine & (GROUPS[known.items] == GROUPS[item])
-        buyers = [np.unique(fitted.times[(fitted.users == user) & (fitted.items == item)]).size for user in range(5)]
+        buyers = [np.unique(sold.times[(sold.users == other) & (sold.items == item)]).size for other in range(5)]
         expected = {
-            "times": same.sum(), "days since": since(known, same),
-            "times in group": alike.sum(), "days since in group": since(known, alike),
+            "times": same.sum(), "days since": since(known, same, day),
+            "times in group": alike.sum(), "days since in group": since(known, alike, day),
             "share": same.sum() / mine.sum(), "share of group": alike.sum() / mine.sum(), "events": mine.sum(),
-            "days since last visit": 1, "rows": (fitted.items == item).sum(),
-            "rows of group": (GROUPS[fitted.items] == GROUPS[item]).sum(),
+            "days since last visit": since(known, mine, day), "share of sales": (sold.items == item).mean(),
+            "share of sales of group": (GROUPS[sold.items] == GROUPS[item]).mean(),
             "repurchase rate": np.mean([n > 1 for n in buyers if n]) if any(buyers) else np.nan,
             "price": np.log1p(PRICES[item]),
             "price against the usual": np.log1p(PRICES[item]) - np.log1p(PRICES[known.items[mine]]).mean(),
         }  # fmt: skip
         assert list(expected) == list(NAMES)
         assert np.allclose(found[row], list(expected.values()), rtol=1e-5, equal_nan=True), NAMES
+
+
+def test_features_are_what_a_loop_counts(told):
+    split, candidates, found = told
+    check_rows(candidates, lambda day: split.train_and_validation, split.train, found)
+
+
+def test_the_basket_asked_for_and_what_came_later_are_never_counted(shop):
+    learnt = draw(every_basket(shop), np.ones(7), 6)
+    check_rows(learnt, lambda day: shop.select(shop.times < day), shop, purchase_features(learnt, shop, GROUPS, PRICES))
+
+
+@pytest.mark.parametrize("groups, prices, match", [
+    (GROUPS - 1, PRICES, "groups: expected 7 numbers of at least 0"), (GROUPS[:5], PRICES, "groups: expected 7"),
+    (GROUPS, np.where(PRICES == 8, np.nan, PRICES), "prices: expected 7 finite"), (GROUPS, -PRICES, "prices: expected 7 finite"),
+])
+def test_groups_and_prices_out_of_range_are_named(told, groups, prices, match):
+    split, candidates, _ = told
+    with pytest.raises(ValueError, match=match):
+        purchase_features(candidates, split.train, groups, prices)
 
 
 def test_an_empty_history_has_features_that_trees_can_read(shop):

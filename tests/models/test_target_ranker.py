@@ -205,7 +205,9 @@ def test_corrected_odds_are_the_rate_at_which_products_are_bought():
     share = np.array([(model.counts[bought[:, 1:].reshape(-1, 6)[b]]).sum() for b in range(1200)]) / model.counts.sum()
     others = [np.mean(1 / (1 - share[~bought[:, 1:].reshape(-1, 6)[:, i]])) for i in range(6)]
     odds = np.exp(model.predict(every)).reshape(1200, 6)[0] * exact * others
-    assert np.allclose(odds / (1 + odds), rates, atol=0.04) and (told < rates + 0.04).all()
+    assert np.allclose(odds / (1 + odds), rates, atol=0.04)
+    assert np.allclose(model.log_odds(every), model.predict(every) + np.log(exact)[every.items], atol=1e-6)
+    assert (told < rates + 0.04).all() and (told > rates / 3).all()
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(trained, shop):
@@ -254,6 +256,14 @@ def test_scores_are_equal_after_save_and_load(trained, shop, tmp_path):
     assert (loaded.score([1, 2]) == trained.score([1, 2])).all()
     with pytest.raises(ValueError, match="vocabulary expected"):
         TargetRankerRecommender(GROUPS[::-1], SMALL).load(tmp_path / "ranker.safetensors", shop)
+    with pytest.raises(ValueError, match="belongs to something else: data expected"):  # other counts correct other draws
+        TargetRankerRecommender(GROUPS, SMALL).load(tmp_path / "ranker.safetensors", shop.select(shop.users < 9))
+
+
+def test_the_day_from_which_days_are_counted_changes_nothing(trained, shop):
+    early = Interactions(shop.users, shop.items, shop.values, shop.times - 1000, shop.user_ids, shop.item_ids, "day")
+    users = np.array([7, 0, 31])
+    assert np.allclose(trained.score(users), trained.score(users, history=early.of_users(users)), **CLOSE)
 
 
 def test_bad_input_is_named(trained, shop, inputs):
@@ -276,8 +286,9 @@ def test_bad_input_is_named(trained, shop, inputs):
     with pytest.raises(ValueError, match="expected the 12 items that were fitted, got 7"):
         other = Interactions([0, 0], [0, 1], [1, 1], [1, 2], [0], np.arange(7), "day")
         trained.predict(draw(every_basket(other), np.ones(7)))
-    with pytest.raises(ValueError, match="not fitted"):
-        TargetRankerRecommender(GROUPS, SMALL).score([0])
+    for call in (lambda model: model.score([0]), lambda model: model.save("nowhere")):
+        with pytest.raises(ValueError, match="not fitted"):
+            call(TargetRankerRecommender(GROUPS, SMALL))
     with pytest.raises(ValueError, match="baskets on two days"):
         TargetRankerRecommender(GROUPS, SMALL).fit(shop.select(shop.times == 5))
     with pytest.raises(ValueError, match="groups: expected one for each of 12 items"):

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from conftest import SMALL
 from safetensors.torch import save_file
-from small_run import Bags, squared
+from small_run import SMALL_SASREC, Bags, squared
 
 from recsys.torch.fit import FitConfig
 from recsys.torch.rowwise import RowwiseAdagrad
@@ -29,10 +28,10 @@ def targets(batch):
 def sequences():
     """SASRec on 120 sequences of 2 to 13 ids, and one batch of a single row, half of whose processes are idle."""
     random = np.random.default_rng(3)
-    rows = windows([random.integers(1, 31, random.integers(2, 14)) for _ in range(120)], SMALL.max_length)
-    batches = NextItemBatches(rows, SMALL.tokens)
+    rows = windows([random.integers(1, 31, random.integers(2, 14)) for _ in range(120)], SMALL_SASREC.max_length)
+    batches = NextItemBatches(rows, SMALL_SASREC.tokens)
     torch.manual_seed(0)
-    model = SASRec(30, replace(SMALL, dropout=0.0))
+    model = SASRec(30, replace(SMALL_SASREC, dropout=0.0))
     return model, lambda epoch: [*batches(epoch), NextItemBatches(rows[:1], 1)(0)[0]], next_item_loss, TRAINING, targets
 
 
