@@ -77,7 +77,8 @@ def test_a_chapter_has_its_parts(path):
     assert prose.count("{solution-end}") == len(solutions)
     assert re.search(r"\bprove\b|\bderive\b", prose, re.I), "one exercise asks for a proof"
     assert "claim(" in code and "show(fig" in code
-    assert len(re.findall(r"\b[\w'-]+\b", prose)) <= 6000
+    read = re.sub(r"\{claim\}`([^`<]*)<[^`]*`", r"\1", prose)  # a reader sees the number, not the name of its claim
+    assert len(re.findall(r"\b[\w'-]+\b", read)) <= 6000
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
