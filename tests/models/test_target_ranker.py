@@ -257,7 +257,8 @@ def test_scores_are_equal_after_save_and_load(trained, shop, tmp_path):
     with pytest.raises(ValueError, match="vocabulary expected"):
         TargetRankerRecommender(GROUPS[::-1], SMALL).load(tmp_path / "ranker.safetensors", shop)
     with pytest.raises(ValueError, match="belongs to something else: data expected"):  # other counts correct other draws
-        TargetRankerRecommender(GROUPS, SMALL).load(tmp_path / "ranker.safetensors", shop.select(shop.users < 9))
+        loaded.load(tmp_path / "ranker.safetensors", shop.select(shop.users < 9))
+    assert (loaded.score([1, 2]) == trained.score([1, 2])).all()
 
 
 def test_the_day_from_which_days_are_counted_changes_nothing(trained, shop):
