@@ -228,7 +228,8 @@ def masked_accuracy(model: MaskedLanguageModel, texts: list[np.ndarray], share: 
     rows = text_windows(texts, model.config.max_length)
     chosen = (rows != PADDING) & (np.random.default_rng(seed).random(rows.shape) < share)
     if not chosen.any():
-        raise ValueError(f"texts: expected a word to mask, got none of {(rows != PADDING).sum()}; give more text or a larger share")
+        raise ValueError(f"texts: expected a word to mask, got none of {(rows != PADDING).sum()}; "
+                         "give more text or a larger share")
     states, _ = model.eval().states(torch.from_numpy(np.where(chosen, model.n_words + 1, rows)))
     named = model.scores(states[torch.from_numpy(chosen)]).argmax(-1).numpy() + 1
     return float((named == rows[chosen]).mean())

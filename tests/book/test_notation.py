@@ -163,7 +163,8 @@ def newsroom():
     return names, dict(n=5, d=8, candidates=3, sources=2)
 
 
-@pytest.mark.parametrize("title, example", [("Ratings and history attention", ratings), ("The shop", shop), ("The newsroom", newsroom)])
+@pytest.mark.parametrize("title, example", [("Ratings and history attention", ratings), ("The shop", shop),
+                                            ("The newsroom", newsroom)])
 def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, example):
     with import_torch().no_grad():
         check(title, *example())
@@ -171,5 +172,5 @@ def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, exampl
 
 def test_every_section_of_the_page_is_checked():
     assert set(SECTIONS) == {"Attention weights", "Allocation", "Losses and gradients", "Mistakes", "Logs and rankings",
-                             "Models of the ground chapters", "Models that read in order", "Ratings and history attention", "The shop",
-                             "The newsroom"}
+                             "Models of the ground chapters", "Models that read in order", "Ratings and history attention",
+                             "The shop", "The newsroom"}
