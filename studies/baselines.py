@@ -2,14 +2,14 @@
 
 import itertools
 
-from recsys import baselines
+from recsys.baselines import EASE, ImplicitALS, ItemKNN, PersonalFrequency, Popularity, UserKNN
 from recsys.data import load
 from recsys.evaluation import TIE_BREAKS, bootstrap_interval, evaluate, last_basket, leave_last_out, paired_test
 
 METRIC = "nDCG@10"
+MODELS = {"Popularity": Popularity, "PersonalFrequency": PersonalFrequency, "UserKNN": UserKNN, "ItemKNN": ItemKNN,
+          "ImplicitALS": ImplicitALS, "EASE": EASE}
 DATA = ["movielens-100k", "ta-feng"]
-USES = ["baselines/popularity.py", "baselines/frequency.py", "baselines/neighbours.py", "baselines/ease.py",
-        "baselines/als.py", "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py", "data/tafeng.py"]
 CONFIG = {
     "movielens-100k": {
         "Popularity": {},
@@ -73,7 +73,7 @@ def tie_bands(config, tuned):
 
 
 def build(name, settings):
-    return getattr(baselines, name.partition(",")[0])(**settings)
+    return MODELS[name.partition(",")[0]](**settings)
 
 
 def combinations(grid):

@@ -14,10 +14,6 @@ from recsys.data.taiw import taiw_filter
 from recsys.evaluation import Split, bootstrap_interval, evaluate, hits_of, last_basket, ndcg, paired_test, recall, top_k
 
 DATA = ["ta-feng", "tafeng-realitycheck"]
-USES = ["baselines/popularity.py", "baselines/frequency.py", "baselines/neighbours.py", "baselines/ease.py",
-        "baselines/history.py", "baselines/baskets.py", "baselines/tifu_knn.py", "baselines/up_cf.py",
-        "baselines/basket_features.py", "baselines/two_steps.py", "baselines/basket_ranker.py", "data/taiw.py",
-        "data/interactions.py", "data/tafeng.py", "data/realitycheck.py", "evaluation/*.py"]
 CONTROL = "personal frequency"
 CONFIG = {
     "grids": {

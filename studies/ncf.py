@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from recsys import baselines
+from recsys.baselines import EASE, ImplicitALS, Popularity
 from recsys.data import load
 from recsys.evaluation import bootstrap_interval, evaluate, leave_last_out, ndcg, paired_test, sampled_hits
 from recsys.torch.dot_product import DotProductConfig, DotProductRecommender
@@ -20,12 +20,9 @@ from recsys.torch.neumf import NeuMFConfig, NeuMFRecommender
 
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
-USES = ["torch/dot_product.py", "torch/gmf.py", "torch/mlp.py", "torch/neumf.py", "torch/pairs.py", "torch/fit.py",
-        "torch/validation.py", "torch/recommender.py",
-        "torch/parameters.py", "baselines/popularity.py", "baselines/ease.py", "baselines/als.py",
-        "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py"]
 MODELS = {"dot product": (DotProductRecommender, DotProductConfig), "GMF": (GMFRecommender, GMFConfig),
           "MLP": (MLPRecommender, MLPConfig), "NeuMF": (NeuMFRecommender, NeuMFConfig)}
+BESIDE = {"Popularity": Popularity, "ImplicitALS": ImplicitALS, "EASE": EASE}
 CONFIG = {
     "grid of each": {"dim": [16, 32], "l2": [0.0001, 0.001, 0.003], "learning_rate": [0.01, 0.03]},
     "fixed": {"negatives": 4, "batch_size": 4096, "epochs": 10, "clip_norm": 10.0},
@@ -46,7 +43,7 @@ def run(config):
                        for seed in config["seeds of the test"]]
         results[name] = {"grid": tried, "best": settings}
     for name, settings in config["beside"].items():
-        tests[name] = [read_test(config, split, getattr(baselines, name)(**settings))]
+        tests[name] = [read_test(config, split, BESIDE[name](**settings))]
         results[name] = {"grid": [], "best": settings}
     return {"models": {name: {**row, **summary(tests[name], tests["dot product"])} for name, row in results.items()},
             "protocol": tests["EASE"][0]["protocol"]}

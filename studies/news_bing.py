@@ -25,9 +25,6 @@ from recsys.torch.news import NewsRecommender
 from recsys.torch.nrms import NRMSConfig
 
 DATA = ["dkn-news", "wordllama"]
-USES = ["baselines/content.py", "attention/weights.py", "data/clicks.py", "data/dkn.py", "data/wordllama.py", "data/text.py",
-        "evaluation/compare.py", "evaluation/metrics.py", "torch/nrms.py", "torch/news.py", "torch/fit.py", "torch/cross_attention.py",
-        "torch/multi_head.py", "torch/functional.py", "torch/pooling.py"]
 MEAN, ATTENTION, ALONE = "mean of clicked minus skipped", "attention over clicked minus skipped", "headline alone, no user"
 CONFIG = {
     "fold seeds": [0, 1, 2, 3, 4], "folds": 3, "inner deals": [1, 3, 10, 30],

@@ -28,9 +28,6 @@ from recsys.torch.news import NewsRecommender, slate_auc
 from recsys.torch.nrms import NRMSConfig
 
 DATA = ["lee-news", "wordllama"]
-USES = ["attention/weights.py", "simulate/readers.py", "data/clicks.py", "data/lee.py", "data/wordllama.py", "evaluation/compare.py",
-        "evaluation/metrics.py", "torch/nrms.py", "torch/news.py", "torch/fit.py", "torch/cross_attention.py", "torch/multi_head.py",
-        "torch/functional.py", "torch/pooling.py"]
 CONFIG = {
     "interests": [1, 2, 4, 6], "seeds": [0, 1, 2, 3, 4], "topics": 24, "sharpness": 10,
     "readers": {"train": 400, "validation": 200, "test": 500}, "impressions": 20, "shown": 5, "least history": 15,

@@ -11,8 +11,6 @@ from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
 DATA: list[str] = []
-USES = ["simulate/interests.py", "evaluation/*.py", "torch/sasrec.py", "torch/mixers.py", "torch/output_losses.py",
-        "torch/fit.py", "torch/validation.py", "torch/recommender.py", "torch/sequences.py", "data/interactions.py"]
 CONFIG = {
     "viewers": 1000, "length": 50, "interests": [1, 2, 4, 6], "seeds": [0, 1, 2],
     "mixers": ["attention", "decay", "mean", "last"],

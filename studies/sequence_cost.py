@@ -9,7 +9,6 @@ from scipy.signal import lfilter
 from recsys.torch.mixers import AttentionMixer, DecayMixer, causal_ages
 
 DATA: list[str] = []
-USES = ["torch/mixers.py", "torch/parameters.py"]
 CONFIG = {"dim": 64, "heads": 4, "lengths": [64, 128, 256, 512, 1024, 2048], "repeats": 9, "fitted from": 512}
 
 

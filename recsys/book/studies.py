@@ -1,44 +1,53 @@
 """Studies: results too slow for a chapter, kept as artefacts that know what they were made from.
 
-A study is a module ``studies/<name>.py`` with ``CONFIG`` (a plain dict), ``DATA``
-(names of data sets), ``USES`` (package files, as patterns below ``recsys/``) and
-``run(config) -> dict``. Its artefact ``studies/<name>.json`` holds the result
-beside a hash of all of these; a chapter that shows a stale one fails.
+A study is a module `studies/<name>.py` with `CONFIG` (a plain dict), `DATA` (names of data sets)
+and `run(config) -> dict`. Its artefact `studies/<name>.json` holds the result beside hashes of
+the settings, of the content of the data, and of every definition that `run` reaches by name
+(`recsys.book.reach`), and the versions of the libraries that compute. A chapter that shows a
+stale one fails.
+
+Another version of a library makes a study stale in the locked environment only. Elsewhere it is a
+report, so that a reader on another build, and a job against the newest releases, can go on.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import json
+import re
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
+from recsys.book.reach import reach
 from recsys.book.root import root
+
+COMPUTING = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn", "torch": "torch", "paddle": "paddlepaddle"}
+"""Libraries whose version can move a result: the name that is imported, and the package."""
 
 
 class StaleStudy(AssertionError):
-    """An artefact was made from other code, settings or data than those at hand."""
+    """An artefact was made from other code, settings, data or libraries than those at hand."""
 
 
 def study(name: str) -> dict:
-    """The result of study ``name``.
+    """The result of study `name`.
 
-    Raises ``StaleStudy`` where the artefact is missing or was made from something else.
+    Raises:
+        StaleStudy: the artefact is missing, or was made from something else; the message says
+            from what, and how long the study took last time.
     """
     at = root()
-    path = at / "studies" / f"{name}.json"
-    if not path.is_file():
+    if not _artefact(at, name).is_file():
         raise StaleStudy(f"studies/{name}.json is not there: run recsys reproduce --full.")
-    artefact = json.loads(path.read_text("utf-8"))
-    expected = fingerprint(at, name)
-    stale = [part for part, value in expected.items() if artefact["made_from"].get(part) != value]
+    stale, _ = differences(at, name)
+    made = json.loads(_artefact(at, name).read_text("utf-8"))
     if stale:
-        raise StaleStudy(f"studies/{name}.json was made from another {' and '.join(stale)}: "
-                         "run recsys reproduce --full, and look at what changed.")
-    return artefact["result"]
+        raise StaleStudy(f"studies/{name}.json was made from another {' and '.join(stale)}: run recsys reproduce --full "
+                         f"(this study took {made['seconds']:.0f} s last time), and look at what changed.")
+    return made["result"]
 
 
 def names(at: Path) -> list[str]:
@@ -46,21 +55,39 @@ def names(at: Path) -> list[str]:
     return sorted(path.stem for path in (at / "studies").glob("*.py"))
 
 
-def fingerprint(at: Path, name: str) -> dict[str, str]:
-    """Hashes of a study's settings, data, own code and the package files it uses."""
-    from recsys.data import entry
+def differences(at: Path, name: str) -> tuple[list[str], list[str]]:
+    """What makes a study stale, and what is only to be reported, a phrase each; none of either where it is fresh."""
+    made_from = json.loads(_artefact(at, name).read_text("utf-8"))["made_from"]
+    here = fingerprint(at, name)
+    stale = [part for part in ("settings", "data", "code") if made_from.get(part) != here[part]]
+    then, now = made_from.get("versions", {}), here["versions"]
+    versions = [f"version of {package} (then {then.get(package, 'not used')}, here {now.get(package, 'not used')})"
+                for package in sorted({*then, *now}) if then.get(package) != now.get(package)]
+    if locked(at):
+        return stale + versions, []
+    return stale, versions
 
+
+def fingerprint(at: Path, name: str) -> dict:
+    """Hashes of a study's settings, of its data, and of the code that it reaches; versions of what computes."""
     module = _module(at, name)
-    files = sorted({file for pattern in module.USES for file in (at / "recsys").glob(pattern)})
-    if not files:
-        raise StaleStudy(f"studies/{name}.py: USES matches no file of the package.")
-    return {"settings": _hash(json.dumps(module.CONFIG, sort_keys=True)),
-            "data": _hash(" ".join(entry(data).content for data in module.DATA)),
-            "code": _hash(*(_meaning(file) for file in [at / "studies" / f"{name}.py", *files]))}
+    settings = json.dumps(module.CONFIG, sort_keys=True)
+    reached = reach(at, f"studies.{name}", "run", _words(module.CONFIG))
+    _refuse_unnamed_data(name, module, reached.strings)
+    packages = {COMPUTING[library] for library in reached.libraries & set(COMPUTING)}
+    return {"settings": _hash(settings), "data": _hash(*map(_content, module.DATA)), "code": reached.digest(),
+            "versions": {package: installed(package) for package in sorted(packages)}}
+
+
+def locked(at: Path) -> bool:
+    """Whether every library that computes has the version of `requirements.lock`."""
+    lock = at / "requirements.lock"
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", lock.read_text("utf-8"), re.M)) if lock.is_file() else {}
+    return all(pins.get(package) == installed(package) for package in COMPUTING.values())
 
 
 def missing_data(at: Path, name: str) -> list[str]:
-    """The optional data sets of a study that can't be had on this machine; a needed one raises ``DataError``."""
+    """The optional data sets of a study that can't be had on this machine; a needed one raises `DataError`."""
     from recsys.data import DataError, entry, fetch
 
     missing = []
@@ -82,8 +109,12 @@ def run_study(at: Path, name: str) -> float:
     result = module.run(module.CONFIG)
     seconds = time.process_time() - start
     artefact = {"made_from": made_from, "config": module.CONFIG, "seconds": round(seconds, 1), "result": result}
-    (at / "studies" / f"{name}.json").write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
+    _artefact(at, name).write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
     return seconds
+
+
+def _artefact(at: Path, name: str) -> Path:
+    return at / "studies" / f"{name}.json"
 
 
 def _module(at: Path, name: str) -> ModuleType:
@@ -93,14 +124,39 @@ def _module(at: Path, name: str) -> ModuleType:
     return module
 
 
-def _meaning(file: Path) -> str:
-    """The code of a file without its comments and docstrings, which change no result."""
-    tree = ast.parse(file.read_text("utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            body[0].value.value = ""
-    return ast.dump(tree)
+def _words(value: object) -> set[str]:
+    """Every string of a nested setting, keys too."""
+    if isinstance(value, dict):
+        return {word for key, inner in value.items() for word in (_words(key) | _words(inner))}
+    if isinstance(value, (list, tuple)):
+        return {word for inner in value for word in _words(inner)}
+    return {value} if isinstance(value, str) else set()
+
+
+def _refuse_unnamed_data(name: str, module: ModuleType, strings: set[str]) -> None:
+    """A data set that the code or the settings name has to stand in DATA: its content is part of the fingerprint."""
+    from recsys.data import catalogue
+
+    unnamed = strings & set(catalogue()) - set(module.DATA)
+    if unnamed:
+        raise StaleStudy(f"studies/{name}.py: expected every data set that it reads in DATA, got none for "
+                         f"{', '.join(sorted(unnamed))}; add it there.")
+
+
+def _content(data: str) -> str:
+    """One line for all that loading a data set returns."""
+    from recsys.data import entry
+
+    known = entry(data)
+    return " ".join([known.content or "", *(f"{form} {tables}" for form, tables in sorted(known.tables.items()))])
+
+
+def installed(package: str) -> str:
+    """The version of a package, without the tag of a local build."""
+    try:
+        return version(package).partition("+")[0]
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _hash(*texts: str) -> str:

@@ -123,6 +123,9 @@ def reproduce(
     page = build.build(at, typer.echo)
     typer.echo("\nNotebook run times: " + ", ".join(f"{name} {run['seconds']:.0f} s" for name, run in record["notebooks"].items()))
     typer.echo(engine.table(at, record["claims"]))
+    for name in studies.names(at):
+        for difference in studies.differences(at, name)[1]:
+            typer.echo(f"The study {name} was made with another {difference}; numbers read from it are those of then")
     failed = [name for name, run in record["notebooks"].items() if not run["ok"]]
     if failed:
         typer.echo(f"Notebooks that did not come again: {', '.join(failed)} (see above)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Literal
@@ -34,7 +34,9 @@ class Place:
 class Entry:
     """One data set: what it is, its conditions, its places, and the hash of its content.
 
-    ``content`` is None where the data was never at hand and so no hash is known.
+    ``content`` is None where the data was never at hand and so no hash is known. ``tables`` has,
+    for each form of the files that was at hand, a hash of the tables that ``load`` returns
+    beside the interactions.
     ``optional`` is true where chapters skip what needs the data when it can't be had.
     """
 
@@ -50,6 +52,7 @@ class Entry:
     forms: dict[str, list[str]]
     places: tuple[Place, ...]
     cannot_show: tuple[str, ...]
+    tables: dict[str, str] = field(default_factory=dict)
     optional: bool = False
 
 

@@ -36,6 +36,10 @@ class Texts:
         for row in self.table.itertuples():
             yield f"{row.file}\t{row.text}\n".encode()
 
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Every table there is."""
+        yield self.table
+
 
 def read_cor(files: Mapping[str, bytes]) -> Texts:
     """``lee_background.cor`` (file "background"), then ``lee.cor`` (file "judged").

@@ -50,6 +50,10 @@ class ImpressionLog:
         for column in (shown.users, shown.times, shown.starts, shown.items, shown.clicked, before.users, before.items):
             yield np.ascontiguousarray(column, dtype="<i8").tobytes()
 
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """The articles."""
+        yield self.items
+
 
 def read_mind(path: str | Path) -> ImpressionLog:
     """Read a directory or a zip archive that holds ``behaviors.tsv`` and ``news.tsv``, at any depth.

@@ -59,6 +59,25 @@ class Parsed:
         for column in self.text:
             yield "".join(f"{cell}\n" for cell in column).encode()
 
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Every table beside the interactions, users and items in the order of their ids.
+
+        Raises ``DataError`` where a user or an item does not have exactly one row.
+        """
+        yield _one_row_each(self.users, self.interactions.user_ids, "user")
+        yield _one_row_each(self.items, self.interactions.item_ids, "item")
+        if self.rows is not None:
+            yield self.rows
+
+
+def _one_row_each(table: pd.DataFrame, ids: np.ndarray, what: str) -> pd.DataFrame:
+    rows = table.index.value_counts().reindex(ids, fill_value=0)
+    wrong = rows[rows != 1]
+    if len(wrong):
+        raise DataError(f"table of {what}s: expected one row for {what} {wrong.index[0]}, found {wrong.iloc[0]}. "
+                        "Mend: fetch it again.")
+    return table.loc[ids]
+
 
 Content = Parsed | Texts | StaticEmbeddings | ImpressionLog
 
@@ -84,6 +103,12 @@ def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
         raise DataError(f"{main}: every row can be read, but the content is not that of {wanted.name}: expected "
                         f"hash {wanted.content[:12]}..., found {found[:12]}... A value was altered or rows were "
                         f"reordered. Mend: fetch it again.")
+    found, expected = tables_hash(parsed), wanted.tables.get(form)
+    if expected is not None and found != expected:
+        others = ", ".join(wanted.forms[form][1:]) or main
+        raise DataError(f"{others}: every row can be read, but the tables are not those of {wanted.name}: expected "
+                        f"hash {expected[:12]}..., found {found[:12]}... A cell was altered, or a row is missing, there "
+                        "twice or in another place. Mend: fetch it again.")
     return parsed
 
 
@@ -92,4 +117,15 @@ def content_hash(parsed: Content) -> str:
     digest = hashlib.sha256()
     for part in parsed.content():
         digest.update(part)
+    return digest.hexdigest()
+
+
+def tables_hash(parsed: Content) -> str:
+    """SHA-256 of every table that loading returns beside the interactions: indices, names of columns, cells as text."""
+    digest = hashlib.sha256()
+    for table in parsed.tables():
+        for name, column in table.reset_index().items():
+            cells = column.tolist()
+            digest.update(f"{name} {len(cells)}\n".encode())
+            digest.update("\n".join(map(str, cells)).encode())
     return digest.hexdigest()

@@ -20,6 +20,7 @@ from recsys.data.tables import MEND
 from recsys.data.text import refuse_string
 
 if TYPE_CHECKING:
+    import pandas as pd
     from tokenizers import Tokenizer
 
 MATRIX, TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
@@ -47,6 +48,10 @@ class StaticEmbeddings:
         """What the content hash is taken over: the vectors as little-endian float32, the JSON with sorted keys."""
         yield np.ascontiguousarray(self.matrix, dtype="<f4").tobytes()
         yield json.dumps(json.loads(self.vocabulary), sort_keys=True, ensure_ascii=False).encode()
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """No table: the content is all there is."""
+        return iter(())
 
     def tokenizer(self) -> Tokenizer:
         """A fresh tokenizer; ``tokenizer().encode(text, add_special_tokens=False).ids`` are rows of ``matrix``."""

@@ -1,15 +1,12 @@
-"""Claims, the linter of prose, studies: what keeps the text true."""
-
-import json
+"""Claims and the linter of prose: what keeps the text true."""
 
 import pytest
 import yaml
 
-from recsys.book import lint, studies
+from recsys.book import lint
 from recsys.book.claims import ClaimError, agrees, as_printed, claim, read_claims, rewrite_roles, update_claims
 from recsys.book.reproduce import table, verdicts
 from recsys.book.root import notebooks, pages
-from recsys.data import DataError, entry
 
 CLAIMS = """# a comment that survives
 toy.a:
@@ -132,58 +129,3 @@ def test_claims_are_sane(root):
         assert set(fields) == {"says", "value", "tolerance", "chapter", "kind"}, id
         narrow = fields["tolerance"] <= 0.05 * abs(fields["value"]) + 1e-9 or fields["tolerance"] <= 0.005
         assert narrow or "depends on the processor" in fields["says"], f"{id}: a wide tolerance gives its reason"
-
-
-STUDY = 'CONFIG = {"a": 1}\nDATA = ["ta-feng"]\nUSES = ["x.py"]\n\n\ndef run(config):\n    return {"sum": config["a"] + 1}\n'
-
-
-@pytest.fixture
-def with_study(tiny):
-    (tiny / "studies").mkdir()
-    (tiny / "recsys").mkdir()
-    (tiny / "studies" / "toy.py").write_text(STUDY)
-    (tiny / "recsys" / "x.py").write_text('"""Doc."""\n\n\ndef f():\n    return 1\n')
-    studies.run_study(tiny, "toy")
-    return tiny
-
-
-def test_a_fresh_study_is_shown(with_study):
-    assert studies.study("toy") == {"sum": 2}
-
-
-@pytest.mark.parametrize("file, old, new, part", [
-    ("studies/toy.py", '"a": 1', '"a": 2', "settings"), ("studies/toy.py", "+ 1", "+ 3", "code"),
-    ("recsys/x.py", "return 1", "return 2", "code"), ("studies/toy.py", "ta-feng", "movielens-100k", "data"),
-])
-def test_a_stale_study_raises(with_study, file, old, new, part):
-    path = with_study / file
-    path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(studies.StaleStudy, match=f"made from another .*{part}"):
-        studies.study("toy")
-
-
-def test_comments_and_docstrings_do_not_make_a_study_stale(with_study):
-    path = with_study / "recsys" / "x.py"
-    path.write_text(path.read_text().replace("Doc.", "Other words.") + "# a comment\n")
-    assert studies.study("toy") == {"sum": 2}
-
-
-def test_a_study_on_an_optional_set_that_cannot_be_had_is_named_and_a_needed_one_raises(with_study, monkeypatch):
-    def nowhere(name):
-        raise DataError(f"{name} could not be had")
-
-    monkeypatch.setattr("recsys.data.fetch", nowhere)
-    path = with_study / "studies" / "toy.py"
-    path.write_text(path.read_text().replace("ta-feng", "amazon-beauty"))
-    assert studies.missing_data(with_study, "toy") == ["amazon-beauty"]
-    path.write_text(path.read_text().replace("amazon-beauty", "ta-feng"))
-    with pytest.raises(DataError, match="ta-feng could not be had"):
-        studies.missing_data(with_study, "toy")
-
-
-def test_no_study_of_the_book_is_stale_or_slow(root):
-    for name in studies.names(root):
-        artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
-        assert artefact["made_from"] == studies.fingerprint(root, name), name
-        assert artefact["seconds"] < 900, name
-    assert entry("ta-feng").content

@@ -128,3 +128,19 @@ def test_show_wants_alt_text():
     code = "from recsys.book import figure, show\nfig, ax = figure()\nshow(fig, 'plot')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "Alt text must say what the figure shows; 'plot' came" in done.stderr
+
+
+def test_a_printed_claim_may_differ_by_the_tolerance_of_the_claim(altered):
+    """The book has 0.50 with tolerance 0.005, the cell claims 0.5004 and prints one digit more than the tolerance."""
+    def printed(text):
+        return lambda cells: cells[1]["outputs"][0]["data"].update({"text/plain": [text]})
+
+    more_digits = lambda text: text.replace("value: 0.50", "value: 0.5000")  # noqa: E731
+    assert altered(printed("claim toy.number: 0.4960"), claims=more_digits)[0]
+
+
+def test_a_printed_claim_beyond_the_tolerance_of_the_claim_turns_the_run_red(altered):
+    def alter(cells):
+        cells[1]["outputs"][0]["data"]["text/plain"] = ["claim toy.number: 0.4900"]
+
+    assert not altered(alter, claims=lambda text: text.replace("value: 0.50", "value: 0.5000"))[0]

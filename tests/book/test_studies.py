@@ -1,0 +1,260 @@
+"""Studies: an artefact is fresh as long as nothing that could move its result has changed, and no longer."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from recsys.book import studies
+from recsys.book.reach import Place, reach
+from recsys.book.source import Unreachable
+from recsys.data import DataError, entry
+
+STUDY = '''
+"""A study."""
+from shelf import counting
+from shelf.models import Model
+
+CONFIG = {"a": 1}
+DATA = ["ta-feng"]
+
+
+def run(config):
+    return {"sum": config["a"] + counting.count(), "told": Model().told()}
+'''
+COUNTING = '''
+"""Doc."""
+import numpy as np
+
+LIMIT = 1
+
+
+def count():
+    """Doc."""
+    return int(np.minimum(LIMIT, 2))
+
+
+def never_called():
+    return 3
+'''
+MODELS = '''
+class Model:
+    def told(self):
+        return "told"
+
+    def silent(self):
+        return "silent"
+'''
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A tree with one study of a small package, its artefact fresh."""
+    files = {"book/claims.yml": "{}", "studies/toy.py": STUDY, "shelf/__init__.py": "", "shelf/counting.py": COUNTING,
+             "shelf/models.py": MODELS}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content.lstrip())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    studies.run_study(tmp_path, "toy")
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shelf"]:
+        del sys.modules[name]
+
+
+def change(at: Path, file: str, old: str, new: str) -> None:
+    text = (at / file).read_text()
+    assert text.count(old) == 1, f"{file}: {old!r} stands there {text.count(old)} times"
+    (at / file).write_text(text.replace(old, new))
+
+
+def test_a_fresh_study_is_shown(shelf):
+    assert studies.study("toy") == {"sum": 2, "told": "told"}
+
+
+@pytest.mark.parametrize("file, old, new, part", [
+    ("studies/toy.py", '"a": 1', '"a": 2', "settings"), ("studies/toy.py", 'config["a"] +', 'config["a"] -', "code"),
+    ("shelf/counting.py", "LIMIT = 1", "LIMIT = 0", "code"), ("shelf/counting.py", "np.minimum", "np.maximum", "code"),
+    ("shelf/models.py", 'return "told"', 'return "else"', "code"),
+    ("studies/toy.py", 'DATA = ["ta-feng"]', 'DATA = ["lee-news"]', "data"),
+])
+def test_a_stale_study_raises_and_says_how_long_it_took(shelf, file, old, new, part):
+    change(shelf, file, old, new)
+    with pytest.raises(studies.StaleStudy, match=rf"made from another {part}: .* took \d+ s last time"):
+        studies.study("toy")
+
+
+@pytest.mark.parametrize("file, old, new", [
+    ("shelf/counting.py", '"""Doc."""\nimport', '"""Other words."""\n# a comment\nimport'),
+    ("shelf/counting.py", '    """Doc."""\n', ""), ("shelf/counting.py", "return 3", "return 4"),
+    ("shelf/models.py", '"silent"', '"quiet"'),
+])
+def test_what_moves_no_result_makes_no_study_stale(shelf, file, old, new):
+    change(shelf, file, old, new)
+    assert studies.study("toy") == {"sum": 2, "told": "told"}
+
+
+def test_moved_files_and_renamed_imports_make_no_study_stale(shelf):
+    (shelf / "shelf" / "inner").mkdir()
+    (shelf / "shelf" / "inner" / "__init__.py").write_text("from shelf.inner.people import Model\n")
+    (shelf / "shelf" / "models.py").rename(shelf / "shelf" / "inner" / "people.py")
+    change(shelf, "studies/toy.py", "from shelf.models import Model", "from shelf.inner import Model as Person")
+    change(shelf, "studies/toy.py", "Model()", "Person()")
+    change(shelf, "studies/toy.py", "from shelf import counting", "import shelf.counting as numbers")
+    change(shelf, "studies/toy.py", "counting.count()", "numbers.count()")
+    change(shelf, "shelf/counting.py", "import numpy as np", "import numpy")
+    change(shelf, "shelf/counting.py", "np.minimum", "numpy.minimum")
+    assert studies.study("toy") == {"sum": 2, "told": "told"}
+
+
+def test_two_definitions_of_one_name_are_told_apart(shelf):
+    before = reach(shelf, "studies.toy", "run").digest()
+    (shelf / "shelf" / "other.py").write_text("LIMIT = 2\n")
+    change(shelf, "shelf/counting.py", "LIMIT = 1\n", "from shelf.other import LIMIT\n")
+    assert reach(shelf, "studies.toy", "run").digest() != before
+    (shelf / "shelf" / "other.py").write_text("LIMIT = 1\n")
+    assert reach(shelf, "studies.toy", "run").digest() == before
+
+
+def test_a_local_name_leads_nowhere(shelf):
+    change(shelf, "shelf/counting.py", "return int(np.minimum(LIMIT, 2))",
+           "return sum(never_called for never_called in [np.minimum(LIMIT, 1)])")  # fmt: skip
+    assert Place("shelf.counting", "never_called") not in reach(shelf, "studies.toy", "run").code
+
+
+@pytest.mark.parametrize("code, problem", [
+    ("getattr(counting, 'count')()", "write a dict"), ("getattr(Model(), 'to' + 'ld')()", "write a dict"),
+    ("eval('1')", "eval hides"), ("importlib.import_module('shelf.' + 'models')", "importlib.import_module hides"),
+    ("counting.nothing()", "shelf.counting.nothing: expected a definition"),
+])
+def test_what_cannot_be_followed_by_name_is_refused(shelf, code, problem):
+    change(shelf, "studies/toy.py", "counting.count()", code)
+    change(shelf, "studies/toy.py", "from shelf import counting", "import importlib\nfrom shelf import counting")
+    with pytest.raises(Unreachable, match=problem):
+        studies.fingerprint(shelf, "toy")
+
+
+def test_code_that_runs_while_a_module_is_imported_is_refused(shelf):
+    change(shelf, "shelf/counting.py", "LIMIT = 1\n", "LIMIT = 1\nnp.seterr(all='ignore')\n")
+    with pytest.raises(Unreachable, match=r"counting.py, line 5: .* put it into a function"):
+        studies.fingerprint(shelf, "toy")
+
+
+def test_a_method_named_by_a_setting_counts(shelf):
+    change(shelf, "studies/toy.py", "Model().told()", 'getattr(Model(), config["method"])()')
+    change(shelf, "studies/toy.py", '"a": 1', '"a": 1, "method": "silent"')
+    before = studies.fingerprint(shelf, "toy")["code"]
+    change(shelf, "shelf/models.py", 'return "silent"', 'return "quiet"')
+    assert studies.fingerprint(shelf, "toy")["code"] != before
+
+
+def test_a_data_set_that_a_study_names_has_to_stand_in_its_data(shelf):
+    change(shelf, "studies/toy.py", 'config["a"]', 'len("movielens-100k")')
+    with pytest.raises(studies.StaleStudy, match="in DATA, got none for movielens-100k"):
+        studies.study("toy")
+
+
+def test_another_version_is_stale_where_versions_are_locked_and_a_report_elsewhere(shelf, monkeypatch):
+    here = studies.fingerprint(shelf, "toy")["versions"]
+    assert set(here) == {"numpy"}, "only what the study uses"
+    monkeypatch.setattr(studies, "installed", {**{package: "1.0" for package in studies.COMPUTING.values()}, "numpy": "99.1"}.get)
+    assert studies.study("toy") == {"sum": 2, "told": "told"}
+    stale, reported = studies.differences(shelf, "toy")
+    assert stale == [] and reported == [f"version of numpy (then {here['numpy']}, here 99.1)"]
+    lock = "".join(f"{package}=={studies.installed(package)}\n" for package in studies.COMPUTING.values())
+    (shelf / "requirements.lock").write_text(lock)
+    with pytest.raises(studies.StaleStudy, match=rf"another version of numpy .*, here 99\.1\): .* took \d+ s"):
+        studies.study("toy")
+
+
+def test_a_study_on_an_optional_set_that_cannot_be_had_is_named_and_a_needed_one_raises(shelf, monkeypatch):
+    def nowhere(name):
+        raise DataError(f"{name} could not be had")
+
+    monkeypatch.setattr("recsys.data.fetch", nowhere)
+    change(shelf, "studies/toy.py", '"ta-feng"', '"amazon-beauty"')
+    assert studies.missing_data(shelf, "toy") == ["amazon-beauty"]
+    change(shelf, "studies/toy.py", '"amazon-beauty"', '"ta-feng"')
+    with pytest.raises(DataError, match="ta-feng could not be had"):
+        studies.missing_data(shelf, "toy")
+
+
+def test_no_study_of_the_book_is_stale_or_slow(root):
+    for name in studies.names(root):
+        artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
+        assert studies.differences(root, name)[0] == [], name
+        assert artefact["seconds"] < 900, name
+    assert entry("ta-feng").content
+
+
+NEWS = {"news_bing", "news_readers"}
+TRAINED = NEWS | {"basket_attention", "history_attention", "ncf", "planted_interests", "sequence_amazon", "sequence_test",
+                  "sequence_tuning", "shop_ranking"}  # fmt: skip
+IN_ORDER = {"history_attention", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}
+MUTATIONS = {  # file, old, new, the studies that run the line
+    "another optimizer": ("recsys/torch/optimisation.py", "torch.optim.AdamW(", "torch.optim.SGD(", TRAINED),
+    "zeros for Glorot": ("recsys/torch/parameters.py", "nn.init.xavier_uniform_(", "nn.init.zeros_(",
+                         TRAINED - {"basket_attention"} | {"sequence_cost"}),
+    "histories out of order": ("recsys/torch/sequences.py", "interactions.items[interactions.by_time()] + 1",
+                               "interactions.items + 1", IN_ORDER),
+    "another user's history": ("recsys/baselines/history.py", "interactions.of_users(users)", "interactions.of_users(users[::-1])",
+                               TRAINED - NEWS | {"baselines", "baskets"}),
+    "a lost last item": ("recsys/data/impressions.py", "self.starts[row + 1])", "self.starts[row + 1] - 1)", NEWS),
+    "a new metric": ("recsys/evaluation/metrics.py", "def recall(", "def another(hits):\n    return hits\n\n\ndef recall(", set()),
+    "a new method": ("recsys/data/interactions.py", "    def seen(", "    def another(self):\n        return 1\n\n    def seen(", set()),
+    "a changed docstring": ("recsys/evaluation/metrics.py", '"""Share of each list', '"""Part of each list', set()),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def copied(root, tmp_path_factory):
+    """A copy of the package and the studies, and what each study reaches in it."""
+    at = tmp_path_factory.mktemp("copy")
+    for directory in ("recsys", "studies"):
+        shutil.copytree(root / directory, at / directory, ignore=shutil.ignore_patterns("__pycache__"))
+    return at, codes(at)
+
+
+def codes(at):
+    return {name: studies.fingerprint(at, name)["code"] for name in studies.names(at)}
+
+
+@pytest.mark.parametrize("what", MUTATIONS)
+def test_a_change_makes_just_those_studies_stale_that_reach_it(copied, what):
+    at, before = copied
+    file, old, new, expected = MUTATIONS[what]
+    original = (at / file).read_text()
+    change(at, file, old, new)
+    after = codes(at)
+    (at / file).write_text(original)
+    assert {name for name in after if after[name] != before[name]} == expected
+
+
+def test_whatever_a_study_runs_is_reached(root):
+    """A small run of a real study under the profiler: no function of the package that it enters is missing."""
+    module = studies._module(root, "planted_interests")
+    config = {**module.CONFIG, "viewers": 60, "interests": [1, 2], "seeds": [0], "tuned with interests": 2,
+              "grid": [{"epochs": 1, "learning_rate": 4e-3}]}  # fmt: skip
+    entered, package = set(), str(root / "recsys")
+
+    def note(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            entered.add((frame.f_code.co_filename, frame.f_code.co_qualname))
+
+    sys.setprofile(note)
+    try:
+        module.run(config)
+    finally:
+        sys.setprofile(None)
+    code = reach(root, "studies.planted_interests", "run", studies._words(config)).code
+    missing = []
+    for file, name in entered:
+        outer, _, method = name.partition(".<locals>")[0].partition(".")
+        module_name = ".".join(Path(file).relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        text = code.get(Place(module_name, f"{outer}.{method}")) or code.get(Place(module_name, outer))
+        if not text or (method and f"name='{method}'" not in text and method != "<lambda>"):
+            missing.append((module_name, name))
+    assert len(entered) > 100 and [row for row in missing if not row[1].startswith("<")] == []
