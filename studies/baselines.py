@@ -9,7 +9,7 @@ from recsys.evaluation import TIE_BREAKS, bootstrap_interval, evaluate, last_bas
 METRIC = "nDCG@10"
 DATA = ["movielens-100k", "ta-feng"]
 USES = ["baselines/popularity.py", "baselines/frequency.py", "baselines/neighbours.py", "baselines/ease.py",
-        "baselines/als.py", "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py", "data/tafeng.py"]
+        "baselines/als.py", "recommender.py", "evaluation/*.py", "data/interactions.py", "data/sources/movielens.py", "data/sources/tafeng.py"]
 CONFIG = {
     "movielens-100k": {
         "Popularity": {},

@@ -13,9 +13,9 @@ from recsys.torch.fit import FitConfig
 from recsys.torch.next_basket import NextBasket, NextBasketConfig
 
 DATA = ["ta-feng"]
-USES = ["baselines/frequency.py", "baselines/neighbours.py", "baselines/history.py", "baselines/baskets.py",
+USES = ["baselines/frequency.py", "baselines/neighbours.py", "recommender.py", "batches/visits.py",
         "baselines/basket_features.py", "baselines/two_steps.py", "torch/next_basket.py", "torch/sequences.py", "torch/fit.py",
-        "torch/optimisation.py", "data/taiw.py", "data/interactions.py", "data/tafeng.py", "evaluation/*.py"]
+        "torch/optimisation.py", "data/taiw.py", "data/interactions.py", "data/sources/tafeng.py", "evaluation/*.py"]
 CONFIG = {
     "poolings": ["mean", "softmax", "sum"],
     "epochs": [1, 2, 3],

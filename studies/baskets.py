@@ -15,9 +15,9 @@ from recsys.recommender import histories
 
 DATA = ["ta-feng", "tafeng-realitycheck"]
 USES = ["baselines/popularity.py", "baselines/frequency.py", "baselines/neighbours.py", "baselines/ease.py",
-        "baselines/history.py", "baselines/baskets.py", "baselines/tifu_knn.py", "baselines/up_cf.py",
+        "recommender.py", "batches/visits.py", "baselines/tifu_knn.py", "baselines/up_cf.py",
         "baselines/basket_features.py", "baselines/two_steps.py", "baselines/basket_ranker.py", "data/taiw.py",
-        "data/interactions.py", "data/tafeng.py", "data/realitycheck.py", "evaluation/*.py"]
+        "data/interactions.py", "data/sources/tafeng.py", "data/sources/realitycheck.py", "evaluation/*.py"]
 CONTROL = "personal frequency"
 CONFIG = {
     "grids": {

@@ -16,8 +16,8 @@ METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
 USES = ["torch/history_attention.py", "torch/functional.py", "torch/pairs.py", "torch/sequences.py", "torch/fit.py",
         "torch/validation.py", "torch/recommender.py",
-        "torch/parameters.py", "attention/arguments.py", "baselines/history.py", "evaluation/*.py",
-        "data/interactions.py", "data/movielens.py"]
+        "torch/parameters.py", "checks.py", "recommender.py", "evaluation/*.py",
+        "data/interactions.py", "data/sources/movielens.py"]
 CONFIG = {
     "grid of each": {"max_length": [5, 10, 20], "learning_rate": [0.01, 0.02]},
     "fixed": {"dim": 32, "negatives": 4, "tokens": 1000, "epochs": 12, "clip_norm": 1.0},

@@ -20,10 +20,10 @@ from recsys.torch.ncf import (
 
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
-USES = ["torch/dot_product.py", "torch/gmf.py", "torch/mlp.py", "torch/neumf.py", "torch/pairs.py", "torch/fit.py",
+USES = ["torch/ncf.py", "torch/pairs.py", "torch/fit.py",
         "torch/validation.py", "torch/recommender.py",
         "torch/parameters.py", "baselines/popularity.py", "baselines/ease.py", "baselines/als.py",
-        "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py"]
+        "recommender.py", "evaluation/*.py", "data/interactions.py", "data/sources/movielens.py"]
 MODELS = {"dot product": (DotProductRecommender, DotProductConfig), "GMF": (GMFRecommender, GMFConfig),
           "MLP": (MLPRecommender, MLPConfig), "NeuMF": (NeuMFRecommender, NeuMFConfig)}
 CONFIG = {

@@ -25,7 +25,7 @@ from recsys.torch.news import NewsRecommender
 from recsys.torch.nrms import NRMSConfig
 
 DATA = ["dkn-news", "wordllama"]
-USES = ["baselines/content.py", "attention/weights.py", "data/clicks.py", "data/dkn.py", "data/wordllama.py", "data/text.py",
+USES = ["baselines/content.py", "attention/weights.py", "batches/slates.py", "data/sources/dkn.py", "data/sources/wordllama.py", "data/words.py",
         "evaluation/compare.py", "evaluation/metrics.py", "torch/nrms.py", "torch/news.py", "torch/fit.py", "torch/cross_attention.py",
         "torch/multi_head.py", "torch/functional.py", "torch/pooling.py"]
 MEAN, ATTENTION, ALONE = "mean of clicked minus skipped", "attention over clicked minus skipped", "headline alone, no user"

@@ -28,7 +28,7 @@ from recsys.torch.news import NewsRecommender, slate_auc
 from recsys.torch.nrms import NRMSConfig
 
 DATA = ["lee-news", "wordllama"]
-USES = ["attention/weights.py", "simulate/readers.py", "data/clicks.py", "data/lee.py", "data/wordllama.py", "evaluation/compare.py",
+USES = ["attention/weights.py", "simulate/readers.py", "batches/slates.py", "data/sources/lee.py", "data/sources/wordllama.py", "evaluation/compare.py",
         "evaluation/metrics.py", "torch/nrms.py", "torch/news.py", "torch/fit.py", "torch/cross_attention.py", "torch/multi_head.py",
         "torch/functional.py", "torch/pooling.py"]
 CONFIG = {

@@ -14,9 +14,9 @@ from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
 DATA = ["amazon-beauty", "amazon-sports"]
-USES = ["baselines/transitions.py", "baselines/popularity.py", "baselines/neighbours.py", "baselines/history.py",
-        "evaluation/*.py", "data/interactions.py", "data/amazon.py", "torch/sasrec.py", "torch/mixers.py", "torch/output_losses.py",
-        "torch/rowwise.py", "torch/sequences.py", "torch/fit.py", "torch/optimisation.py", "torch/validation.py", "torch/recommender.py",
+USES = ["baselines/transitions.py", "baselines/popularity.py", "baselines/neighbours.py", "recommender.py",
+        "evaluation/*.py", "data/interactions.py", "data/sources/amazon.py", "torch/sasrec.py", "torch/mixers.py", "torch/output_losses.py",
+        "torch/optimisation.py", "torch/sequences.py", "torch/fit.py", "torch/validation.py", "torch/recommender.py",
         "torch/parameters.py"]
 TRAINING = ("epochs", "learning_rate")
 CONFIG = {

@@ -15,7 +15,7 @@ from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 METRICS = ("nDCG@10", "recall@10")
 DATA = ["movielens-100k"]
 USES = ["baselines/transitions.py", "baselines/ease.py", "baselines/neighbours.py", "baselines/blend.py",
-        "baselines/history.py", "evaluation/*.py", "data/interactions.py", "data/movielens.py", "torch/sasrec.py",
+        "recommender.py", "evaluation/*.py", "data/interactions.py", "data/sources/movielens.py", "torch/sasrec.py",
         "torch/mixers.py", "torch/output_losses.py", "torch/sequences.py", "torch/fit.py",
         "torch/optimisation.py", "torch/validation.py", "torch/recommender.py", "torch/parameters.py"]
 TRAINING = ("epochs", "learning_rate", "weight_decay")

@@ -13,8 +13,8 @@ from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
-USES = ["baselines/transitions.py", "baselines/ease.py", "baselines/blend.py", "baselines/history.py", "evaluation/*.py",
-        "data/interactions.py", "data/movielens.py", "torch/sasrec.py", "torch/mixers.py", "torch/output_losses.py",
+USES = ["baselines/transitions.py", "baselines/ease.py", "baselines/blend.py", "recommender.py", "evaluation/*.py",
+        "data/interactions.py", "data/sources/movielens.py", "torch/sasrec.py", "torch/mixers.py", "torch/output_losses.py",
         "torch/sequences.py", "torch/fit.py", "torch/optimisation.py", "torch/validation.py", "torch/recommender.py",
         "torch/parameters.py"]
 TRAINING = ("epochs", "learning_rate", "weight_decay", "seed")

@@ -23,10 +23,10 @@ from recsys.torch.purchase_features import purchase_features
 from recsys.torch.target_ranker import TargetRankerConfig
 
 DATA = ["ta-feng"]
-USES = ["torch/questions.py", "torch/candidates.py", "torch/target_ranker.py", "torch/activation_unit.py",
+USES = ["batches/questions.py", "torch/candidates.py", "torch/target_ranker.py", "torch/activation_unit.py",
         "torch/purchase.py", "torch/purchase_features.py", "torch/cross_attention.py", "torch/functional.py",
         "torch/pooling.py", "torch/parameters.py", "torch/fit.py", "torch/recommender.py", "baselines/ease.py", "baselines/frequency.py",
-        "baselines/history.py", "baselines/popularity.py", "evaluation/*.py", "data/interactions.py", "data/tafeng.py"]
+        "recommender.py", "baselines/popularity.py", "evaluation/*.py", "data/interactions.py", "data/sources/tafeng.py"]
 CONFIG = {
     "networks": ["none", "mean", "max", "last", "dot", "din", "mean, repeats", "dot, repeats"],
     "network grid": [{"learning_rate": 0.0075}, {"learning_rate": 0.015}],
