@@ -41,8 +41,8 @@ def peak_memory() -> int:
 def catalogue(n_items: int, rows: str, steps: int = STEPS) -> dict:
     """Training steps of SASRec with sampled softmax, by row-wise updates or by a dense Adam state."""
     from recsys.torch.fit import FitConfig, fit
+    from recsys.torch.optimisation import RowwiseAdagrad
     from recsys.torch.output_losses import NegativeSampler
-    from recsys.torch.rowwise import RowwiseAdagrad
     from recsys.torch.sasrec import SASRec, SASRecConfig, sampled_next_item_loss
     from recsys.torch.sequences import NextItemBatches, user_sequences, windows
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from recsys.baselines import PersonalFrequency
 from recsys.baselines.basket_features import ShopLog
-from recsys.baselines.baskets import visits
 from recsys.baselines.two_steps import lessons
+from recsys.batches.visits import visits
 from recsys.data import load
 from recsys.data.taiw import taiw_filter
 from recsys.evaluation import bootstrap_interval, hits_of, last_basket, ndcg, paired_test, recall, top_k

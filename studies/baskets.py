@@ -6,12 +6,12 @@ import numpy as np
 
 from recsys.baselines import EASE, TIFUKNN, UPCF, BasketRanker, ItemKNN, PersonalFrequency, Popularity
 from recsys.baselines.basket_features import ShopLog
-from recsys.baselines.baskets import visits
-from recsys.baselines.history import histories
 from recsys.baselines.two_steps import supposed_days
+from recsys.batches.visits import visits
 from recsys.data import load
 from recsys.data.taiw import taiw_filter
 from recsys.evaluation import Split, bootstrap_interval, evaluate, hits_of, last_basket, ndcg, paired_test, recall, top_k
+from recsys.recommender import histories
 
 DATA = ["ta-feng", "tafeng-realitycheck"]
 CONTROL = "personal frequency"

@@ -12,11 +12,11 @@ import numpy as np
 from recsys.baselines import EASE, ImplicitALS, Popularity
 from recsys.data import load
 from recsys.evaluation import bootstrap_interval, evaluate, leave_last_out, ndcg, paired_test, sampled_hits
-from recsys.torch.dot_product import DotProductConfig, DotProductRecommender
 from recsys.torch.fit import FitConfig
-from recsys.torch.gmf import GMFConfig, GMFRecommender
-from recsys.torch.mlp import MLPConfig, MLPRecommender
-from recsys.torch.neumf import NeuMFConfig, NeuMFRecommender
+from recsys.torch.ncf import (
+    DotProductConfig, DotProductRecommender, GMFConfig, GMFRecommender, MLPConfig, MLPRecommender, NeuMFConfig,
+    NeuMFRecommender,
+)
 
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]

@@ -13,11 +13,11 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from recsys.baselines.content import softmax_mean
+from recsys.batches.slates import Slates, padded, refuse_leaks
 from recsys.data import Impressions, Interactions, load, load_static_embeddings
-from recsys.data.clicks import Slates, padded, refuse_leaks
 from recsys.data.errors import DataError
-from recsys.data.mind import ImpressionLog
-from recsys.data.text import Vocabulary
+from recsys.data.impressions import ImpressionLog
+from recsys.data.words import Vocabulary
 from recsys.evaluation.compare import bootstrap_interval, paired_test
 from recsys.evaluation.metrics import auc_per_user
 from recsys.torch.fit import FitConfig

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from recsys.attention.weights import softmax
+from recsys.batches.slates import slates
 from recsys.data import load_static_embeddings, load_texts
-from recsys.data.clicks import slates
 from recsys.evaluation.compare import bootstrap_interval
 from recsys.evaluation.metrics import auc_per_user
 from recsys.simulate.readers import planted_readers, planted_topics

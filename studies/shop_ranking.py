@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from recsys.baselines import EASE, PersonalFrequency, Popularity
+from recsys.batches.questions import asked, every_basket
 from recsys.data import Interactions, load
 from recsys.evaluation import (
     auc, auc_per_user, bootstrap_interval, hits_of, last_basket, ndcg, paired_test, recall, top_k,
@@ -19,7 +20,6 @@ from recsys.torch.candidates import draw
 from recsys.torch.fit import FitConfig
 from recsys.torch.purchase import TargetRankerRecommender
 from recsys.torch.purchase_features import purchase_features
-from recsys.torch.questions import asked, every_basket
 from recsys.torch.target_ranker import TargetRankerConfig
 
 DATA = ["ta-feng"]

@@ -36,3 +36,17 @@ def small() -> Interactions:
     users = np.repeat(np.arange(20), 8)
     return Interactions.from_ids(users * 3 + 1, rng.integers(0, 12, 160) * 2, rng.integers(1, 6, 160),
                                  rng.integers(0, 5, 160))
+
+
+@pytest.fixture(scope="session")
+def walks():
+    """120 users walk 30 items in steps of one from a start of their own, one step in five at random."""
+    random = np.random.default_rng(3)
+    sequences = []
+    for _ in range(120):
+        sequence = [int(random.integers(30))]
+        while len(sequence) < 9:
+            jump = random.random() < 0.2
+            sequence.append(int(random.integers(30)) if jump else (sequence[-1] + 1) % 30)
+        sequences.append(sequence)
+    return Interactions.from_sequences(sequences, np.arange(100, 130))

@@ -3,7 +3,7 @@
 The formulas of the book in arrays, and what both framework twins are tested against.
 NumPy and SciPy only. Order of reading: `weights` (softmax and its kin), `scores`,
 `dot_product`, `pooling` (the controls), `losses`, `sampled` (negatives), `differences`
-(gradient and Taylor checks); `arguments` words the errors for bad input.
+(gradient and Taylor checks); `recsys.checks` words the errors for bad input.
 """
 
 from recsys.attention.dot_product import (

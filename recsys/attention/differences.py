@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.attention.arguments import check_same_shape
+from recsys.checks import check_same_shape
 
 CENTRAL_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
 TAYLOR_STEPS = 0.01 * 0.5 ** np.arange(14)

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.attention.arguments import check_finite, check_heads, check_values
 from recsys.attention.scores import matrix_gradient, scaled_dot_scores, scaled_dot_scores_vjp
 from recsys.attention.weights import softmax, softmax_vjp
+from recsys.checks import check_finite, check_heads, check_values
 
 
 def causal_mask(length: int) -> np.ndarray:

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit
 
-from recsys.attention.arguments import check_axes, check_boolean, check_finite, check_same_shape
 from recsys.attention.weights import log_softmax, softmax
+from recsys.checks import check_axes, check_boolean, check_finite, check_same_shape
 
 Normalisation = Literal["user", "pair", "observed"]
 

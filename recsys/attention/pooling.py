@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from recsys.attention.arguments import check_axes, check_boolean, check_padding_mask
 from recsys.attention.weights import softmax, softmax_vjp
+from recsys.checks import check_axes, check_boolean, check_padding_mask
 
 
 def ages(padding_mask: np.ndarray) -> np.ndarray:

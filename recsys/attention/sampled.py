@@ -13,8 +13,8 @@ import math
 import numpy as np
 from scipy.special import expit
 
-from recsys.attention.arguments import check_axes, check_finite, check_same_shape
 from recsys.attention.losses import cross_entropy, cross_entropy_gradient
+from recsys.checks import check_axes, check_finite, check_same_shape
 
 
 def bpr(positive_scores: np.ndarray, negative_scores: np.ndarray) -> float:

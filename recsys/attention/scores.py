@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from recsys.attention.arguments import check_query_key
+from recsys.checks import check_query_key
 
 
 def _transpose(array: np.ndarray) -> np.ndarray:

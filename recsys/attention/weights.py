@@ -13,7 +13,7 @@ so that its output and its gradients are zeros too, and never NaN.
 import numpy as np
 from scipy.special import entr
 
-from recsys.attention.arguments import check_finite, check_mask, check_same_shape, check_temperature
+from recsys.checks import check_finite, check_mask, check_same_shape, check_temperature
 
 
 def softmax(

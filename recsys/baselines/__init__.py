@@ -8,12 +8,12 @@ from recsys.baselines.als import ImplicitALS
 from recsys.baselines.basket_ranker import BasketRanker
 from recsys.baselines.ease import EASE
 from recsys.baselines.frequency import PersonalFrequency
-from recsys.baselines.history import recency_matrix
 from recsys.baselines.neighbours import ItemKNN, UserKNN
 from recsys.baselines.popularity import Popularity
 from recsys.baselines.tifu_knn import TIFUKNN
 from recsys.baselines.transitions import Markov, TransitionCounter
 from recsys.baselines.up_cf import UPCF
+from recsys.recommender import recency_matrix
 
 __all__ = ["EASE", "TIFUKNN", "UPCF", "BasketRanker", "ImplicitALS", "ItemKNN", "Markov", "PersonalFrequency", "Popularity",
            "TransitionCounter", "UserKNN", "recency_matrix"]

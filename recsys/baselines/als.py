@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, sparse
 
-from recsys.baselines.history import histories
 from recsys.data import Interactions
+from recsys.recommender import histories
 
 
 class ImplicitALS:

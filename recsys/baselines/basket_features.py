@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.baselines.baskets import visits
-from recsys.baselines.history import recency_matrix
 from recsys.baselines.neighbours import ItemKNN
+from recsys.batches.visits import visits
 from recsys.data import Interactions
+from recsys.recommender import recency_matrix
 
 HALF_LIVES = (1, 3, 10)
 """Days in which a sale loses half its weight, of the three popularities."""

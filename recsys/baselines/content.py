@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from recsys.attention.weights import softmax
-from recsys.baselines.history import histories
 from recsys.data import Interactions
+from recsys.recommender import histories
 
 
 def softmax_mean(similarities: np.ndarray, sharpness: float, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

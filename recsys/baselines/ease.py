@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
-from recsys.baselines.history import histories, recency_matrix
 from recsys.data import Interactions
+from recsys.recommender import histories, recency_matrix
 
 
 class EASE:

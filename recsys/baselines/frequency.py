@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys.baselines.history import histories
 from recsys.data import Interactions
+from recsys.recommender import histories
 
 
 class PersonalFrequency:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from recsys.baselines.history import histories, recency_matrix
 from recsys.data import Interactions
+from recsys.recommender import histories, recency_matrix
 
 CHUNK = 1024
 """Rows of a similarity matrix made at one time, so that memory stays bounded."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from recsys.baselines.history import histories
 from recsys.data import Interactions
+from recsys.recommender import histories
 
 
 def transition_counts(interactions: Interactions, weights: np.ndarray) -> sparse.csr_matrix:

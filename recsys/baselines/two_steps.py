@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from recsys.baselines.basket_features import Pairs, ShopLog
-from recsys.baselines.baskets import visits
-from recsys.baselines.history import histories
+from recsys.batches.visits import visits
 from recsys.data import Interactions
+from recsys.recommender import histories
 
 CHUNK = 512
 """Users described at one time, so that memory stays bounded."""

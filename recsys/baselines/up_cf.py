@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from recsys.baselines.baskets import visits
-from recsys.baselines.history import histories
+from recsys.batches.visits import visits
 from recsys.data import Interactions
+from recsys.recommender import histories
 
 
 class UPCF:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from recsys.book.source import Source, Unreachable, bound_in, is_text, read
 
-STOPS = ("recsys.runtime", "recsys.data.load")
+STOPS = ("recsys.runtime", "recsys.data.loading")
 """Modules whose functions are not entered: a content hash stands for what they return, or no result hangs on them."""
 
 REFUSED = ("eval", "exec", "globals", "__import__", "importlib.import_module", "sys.modules")

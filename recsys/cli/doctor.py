@@ -62,7 +62,7 @@ def _kernel() -> tuple[bool, str, str]:
 def _places(name: str) -> Iterator[tuple[bool, str, str]]:
     """Whether a data set is here, and which of its places answer now."""
     from recsys.data import entry, where
-    from recsys.data.fetch import answers
+    from recsys.data.fetching import answers
 
     here = [attempt.place.partition(" ")[0] for attempt in where(name) if not attempt.problem]
     reports = [(str(place), answers(place)) for place in entry(name).places]

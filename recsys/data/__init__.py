@@ -8,15 +8,14 @@ held against the same content hash.
 """
 
 from recsys.data.cards import card
-from recsys.data.catalogue import Entry, Place, catalogue, entry
+from recsys.data.entries import Entry, Place, catalogue, entry
 from recsys.data.errors import DataError
-from recsys.data.fetch import cache_directory, fetch, where
-from recsys.data.impressions import Impressions
+from recsys.data.fetching import cache_directory, fetch, where
+from recsys.data.impressions import ImpressionLog, Impressions
 from recsys.data.interactions import Baskets, Interactions
-from recsys.data.lee import Texts
-from recsys.data.load import Dataset, load, load_impressions, load_static_embeddings, load_texts
-from recsys.data.mind import ImpressionLog, read_mind
-from recsys.data.wordllama import StaticEmbeddings
+from recsys.data.loading import Dataset, load, load_impressions, load_static_embeddings, load_texts
+from recsys.data.sources.mind import read_mind
+from recsys.data.texts import StaticEmbeddings, Texts
 
 __all__ = [
     "Baskets", "DataError", "Dataset", "Entry", "ImpressionLog", "Impressions", "Interactions", "Place",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys.data.catalogue import Entry, Place, entry
+from recsys.data.entries import Entry, Place, entry
 
 OPTIONAL = "The book does without it where it can't be had: what needs it is skipped, and says so."
 UNKNOWN = "not known: the data was never at hand here, so only its format is checked, row by row"

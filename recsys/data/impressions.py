@@ -1,12 +1,15 @@
-"""``Impressions``: what was shown together to a person, and which of it was clicked."""
+"""``Impressions``: what was shown together to a person and clicked; ``ImpressionLog``: the clicks before it, too."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from recsys.data.errors import DataError
+from recsys.data.interactions import Interactions
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,32 @@ class Impressions:
         """The item indices of impression ``row``, and whether each was clicked."""
         part = slice(self.starts[row], self.starts[row + 1])
         return self.items[part], self.clicked[part]
+
+
+@dataclass(frozen=True)
+class ImpressionLog:
+    """Impressions with what each person had clicked before, and the articles.
+
+    ``histories`` has one user for each row of ``impressions``, with the clicks
+    before that impression, oldest first: the form that ``score(..., history=)``
+    takes. ``items`` has one row for each entry of ``impressions.item_ids``, with
+    category, subcategory, title and abstract; a missing text is "".
+    """
+
+    impressions: Impressions
+    histories: Interactions
+    items: pd.DataFrame
+
+    def __len__(self) -> int:
+        """The number of headlines shown."""
+        return len(self.impressions.items)
+
+    def content(self) -> Iterator[bytes]:
+        """What a content hash is taken over: impressions, then histories, as little-endian 64-bit integers."""
+        shown, before = self.impressions, self.histories
+        for column in (shown.users, shown.times, shown.starts, shown.items, shown.clicked, before.users, before.items):
+            yield np.ascontiguousarray(column, dtype="<i8").tobytes()
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """The articles."""
+        yield self.items

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.data import amazon, dkn, lee, mind, movielens, realitycheck, tafeng, wordllama
-from recsys.data.catalogue import Entry
+from recsys.data.entries import Entry
 from recsys.data.errors import DataError
+from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
-from recsys.data.lee import Texts
-from recsys.data.mind import ImpressionLog
-from recsys.data.wordllama import StaticEmbeddings
+from recsys.data.sources import amazon, dkn, lee, mind, movielens, realitycheck, tafeng, wordllama
+from recsys.data.texts import StaticEmbeddings, Texts
 
 READERS: dict[str, Callable] = {
     "grouplens": movielens.read_grouplens,

@@ -5,7 +5,7 @@ in ``sampled_hits``, to show what it does to a conclusion.
 """
 
 from recsys.evaluation.compare import Interval, Paired, bootstrap_interval, paired_test
-from recsys.evaluation.evaluate import Evaluation, compare_table, evaluate
+from recsys.evaluation.full_ranking import Evaluation, compare_table, evaluate
 from recsys.evaluation.metrics import (
     NDCG_VARIANTS, auc, auc_per_user, average_precision, coverage, gini, hit_rate, intra_list_diversity, mae,
     mae_per_user, ndcg, novelty, precision, recall, reciprocal_rank, rmse, rmse_per_user,

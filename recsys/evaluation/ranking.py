@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from scipy import sparse
 
 from recsys.data import Interactions
+from recsys.recommender import Recommender
 
 TIE_RULES = ("item-index", "reverse-item-index", "random")
 TIE_RULE = "item-index"
 """Among items of equal score the one with the smaller index, that is the smaller id, comes first."""
-
-
-class Recommender(Protocol):
-    """All that is asked of a recommender: two methods, so that a reader can write one in a cell."""
-
-    def fit(self, interactions: Interactions) -> Recommender:
-        """Learn from ``interactions`` and return self."""
-
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
-        """Scores of every item, shape (len(users), n_items).
-
-        ``history``, where given, replaces what was fitted for those users: row r of
-        its users belongs to ``users[r]``.
-        """
 
 
 def top_k(scores: np.ndarray, k: int, exclude: sparse.csr_matrix | None = None,

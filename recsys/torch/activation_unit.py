@@ -15,7 +15,7 @@ Source: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4.3 and
 import torch
 from torch import Tensor, nn
 
-from recsys.attention.arguments import check_axes, check_batches, check_padding_mask
+from recsys.checks import check_axes, check_batches, check_padding_mask
 from recsys.torch.functional import check_finite
 from recsys.torch.parameters import projection
 

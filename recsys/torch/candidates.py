@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.torch.questions import Questions, check_items
+from recsys.batches.questions import Questions, check_items
 
 N_NEGATIVES = 30
 """Draws of a question: independent, so that a product can come twice."""

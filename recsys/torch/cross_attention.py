@@ -11,7 +11,7 @@ of a row, and softmax ignores such a shift.
 import torch
 from torch import Tensor, nn
 
-from recsys.attention.arguments import check_axes, check_batches, check_padding_mask
+from recsys.checks import check_axes, check_batches, check_padding_mask
 from recsys.torch.functional import attend, attention
 from recsys.torch.parameters import projection
 

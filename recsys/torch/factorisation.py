@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recsys.attention.arguments import check_counts
-from recsys.baselines.history import histories
+from recsys.checks import check_counts
 from recsys.data import Interactions
+from recsys.recommender import histories
 from recsys.torch.fit import FitConfig
 from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.validation import fit_recommender

@@ -23,9 +23,9 @@ from tqdm import tqdm
 
 from recsys.runtime import person_watches
 from recsys.torch.checkpoint import read_checkpoint, write_checkpoint
-from recsys.torch.curves import Curves
-from recsys.torch.interrupts import Interrupts
 from recsys.torch.optimisation import adamw, clip_gradients, one_cycle, pack_state, set_learning_rate, unpack_state
+from recsys.training.curves import Curves
+from recsys.training.interrupts import Interrupts
 
 logger = logging.getLogger(__name__)
 """Says the loss of each epoch, at the level INFO."""

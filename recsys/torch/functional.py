@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor
 
-from recsys.attention.arguments import (
+from recsys.checks import (
     check_mask,
     check_query_key,
     check_temperature,

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_counts
-from recsys.baselines.history import histories
+from recsys.checks import check_counts
 from recsys.data import Interactions
+from recsys.recommender import histories
 from recsys.torch.fit import FitConfig
 from recsys.torch.functional import attend, attention
 from recsys.torch.pairs import PairBatches, embedding

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_counts, check_heads
-from recsys.data.text import check_words
+from recsys.batches.words import hide_words, text_windows
+from recsys.checks import check_counts, check_heads
+from recsys.data.words import check_words
 from recsys.torch.fit import FitConfig, FitResult, fit
 from recsys.torch.multi_head import MultiHeadSelfAttention
 from recsys.torch.parameters import projection
@@ -136,36 +137,6 @@ class MaskedLanguageModel(nn.Module):
             row, column = wrong[0].tolist()
             raise ValueError(f"ids: expected 0 (padding) to {self.n_words + 1} (mask), got {ids[row, column].item()} at "
                              f"row {row}, column {column}")  # fmt: skip
-
-
-def text_windows(texts: list[np.ndarray], length: int) -> np.ndarray:
-    """Cut texts into windows of at most `length` ids: int64 (n, length), padded on the right."""
-    pieces = [ids[start:start + length] for ids in texts for start in range(0, len(ids), length)]
-    rows = np.full((len(pieces), length), PADDING, dtype=np.int64)
-    for row, piece in zip(rows, pieces, strict=True):
-        row[:len(piece)] = piece
-    return rows
-
-
-def hide_words(
-    ids: np.ndarray, n_words: int, share: float, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Choose words to be named, and hide them: 80 in 100 by the mask, 10 by a random word, 10 not.
-
-    Args:
-        ids: int64 (n, length), 0 = padding.
-        n_words: size of the vocabulary.
-        share: of real words that are chosen.
-        random: of everything drawn.
-
-    Returns:
-        Inputs (n, length), and targets (n, length), 0 where nothing is to be named.
-    """
-    chosen = (ids != PADDING) & (random.random(ids.shape) < share)
-    fate = random.random(ids.shape)
-    inputs = np.where(chosen & (fate < 0.8), n_words + 1, ids)
-    inputs = np.where(chosen & (fate >= 0.9), random.integers(1, n_words + 1, ids.shape), inputs)
-    return inputs, np.where(chosen, ids, PADDING)
 
 
 def masked_loss(model: MaskedLanguageModel, batch: tuple[Tensor, Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ of a row without any key, which is zero here. Source: Vaswani and others, 2017
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_axes, check_heads, check_padding_mask
+from recsys.checks import check_axes, check_heads, check_padding_mask
 from recsys.torch.functional import causal_mask, scaled_dot_scores, softmax_
 from recsys.torch.parameters import projection
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.baselines.history import histories
+from recsys.batches.slates import Slates, last_histories, refuse_leaks, slates
 from recsys.data import ImpressionLog, Interactions
-from recsys.data.clicks import Slates, last_histories, refuse_leaks, slates
 from recsys.evaluation.metrics import auc_per_user
+from recsys.recommender import histories
 from recsys.torch.fit import fit
 from recsys.torch.nrms import NRMS, NRMSConfig, VectorEncoder, WordEncoder, click_loss
 from recsys.torch.sequences import pad, user_sequences

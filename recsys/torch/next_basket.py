@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recsys.attention.arguments import check_counts
 from recsys.baselines.basket_features import Pairs
 from recsys.baselines.two_steps import Lesson, TwoSteps
+from recsys.checks import check_counts
 from recsys.data import Interactions
 from recsys.torch.fit import FitConfig, fit
 from recsys.torch.sequences import check_ids

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_counts, check_heads
+from recsys.checks import check_counts, check_heads
 from recsys.torch.cross_attention import AdditiveAttention, DotProductAttention
 from recsys.torch.fit import FitConfig
 from recsys.torch.multi_head import MultiHeadSelfAttention

@@ -1,8 +1,8 @@
 r"""Learning from pairs: what a user took, against items drawn at random that the user did not take.
 
 What GMF, MLP, NeuMF and the dot product share. Each is a network with a table of users, a
-table of items and `logits(user_vectors, item_vectors)`; what differs stands in its own
-file. All are trained with binary cross-entropy, and an L2 penalty on the vectors that a
+table of items and `logits(user_vectors, item_vectors)`; what differs stands in `ncf`.
+All are trained with binary cross-entropy, and an L2 penalty on the vectors that a
 pair touches. A stranger has no row in the table of users: the vector is solved for, with
 items and layers held fixed, as the minimum of the loss that training would have had.
 
@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_counts
-from recsys.baselines.history import histories
+from recsys.checks import check_counts
 from recsys.data import Interactions
+from recsys.recommender import histories
 from recsys.torch.fit import FitConfig
 from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.validation import fit_recommender

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_axes, check_padding_mask
+from recsys.checks import check_axes, check_padding_mask
 from recsys.torch.functional import attend
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recsys.baselines.history import histories
+from recsys.batches.questions import Questions, every_basket
 from recsys.data import Interactions
+from recsys.recommender import histories
 from recsys.torch.candidates import Candidates, batches, draw
 from recsys.torch.checkpoint import digest
 from recsys.torch.fit import fit
-from recsys.torch.questions import Questions, every_basket
 from recsys.torch.recommender import NetworkRecommender
 from recsys.torch.target_ranker import TargetRanker, TargetRankerConfig, purchase_loss
 

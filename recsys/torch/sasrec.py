@@ -20,15 +20,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_heads
-from recsys.baselines.history import histories
+from recsys.checks import check_heads
 from recsys.data import Interactions
+from recsys.recommender import histories
 from recsys.torch.fit import FitConfig
 from recsys.torch.mixers import MIXERS, causal_ages
+from recsys.torch.optimisation import RowwiseAdagrad
 from recsys.torch.output_losses import NegativeSampler, chunked_cross_entropy, sampled_softmax
 from recsys.torch.parameters import projection
 from recsys.torch.recommender import NetworkRecommender
-from recsys.torch.rowwise import RowwiseAdagrad
 from recsys.torch.sequences import PADDING, NextItemBatches, buckets, check_ids, pad, user_sequences, windows
 from recsys.torch.validation import fit_recommender
 

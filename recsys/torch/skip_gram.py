@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_counts
-from recsys.data.text import check_words
+from recsys.batches.words import skip_gram_pairs
+from recsys.checks import check_counts
+from recsys.data.words import check_words
 from recsys.torch.fit import FitConfig, FitResult, fit
 
 
@@ -81,30 +82,6 @@ def negative_sampling_loss(model: SkipGram, batch: tuple[Tensor, Tensor, Tensor]
     return (F.softplus(-scores[:, 0]) + F.softplus(scores[:, 1:]).sum(1)).mean()
 
 
-def skip_gram_pairs(texts: Sequence[np.ndarray], window: int, random: np.random.Generator) -> np.ndarray:
-    """All pairs of a centre and a neighbour, each centre with a window of its own.
-
-    Args:
-        texts: int arrays of ids.
-        window: the farthest neighbour; each centre's reach is drawn from 1 to this.
-        random: of the windows.
-
-    Returns:
-        Int64 (n_pairs, 2).
-    """
-    ids = np.concatenate([np.zeros(0, dtype=np.int64), *texts])
-    text = np.repeat(np.arange(len(texts)), [len(row) for row in texts])
-    reach = random.integers(1, window + 1, size=len(ids))
-    pairs = []
-    for distance in range(1, window + 1):
-        together = text[:-distance] == text[distance:]
-        early, late = slice(None, -distance), slice(distance, None)
-        for centre, other in ((early, late), (late, early)):
-            kept = together & (reach[centre] >= distance)
-            pairs.append(np.column_stack([ids[centre][kept], ids[other][kept]]))
-    return np.concatenate(pairs)
-
-
 def train_skip_gram(
     texts: Sequence[np.ndarray], n_words: int, config: SkipGramConfig = SkipGramConfig()
 ) -> tuple[np.ndarray, FitResult]:
@@ -140,20 +117,6 @@ def train_skip_gram(
     vectors = model.centres.weight.detach().numpy().copy()
     vectors[0] = 0
     return vectors, result
-
-
-def mean_vectors(vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """A text as the mean of its words.
-
-    Args:
-        vectors: (1 + n_words, dim).
-        ids: int64 (n, length), 0 = padding.
-
-    Returns:
-        (n, dim); zeros for a text without a known word.
-    """
-    real = ids > 0
-    return (vectors[ids] * real[:, :, None]).sum(1) / np.maximum(real.sum(1), 1)[:, None]
 
 
 def _count(texts: Sequence[np.ndarray], n_words: int) -> np.ndarray:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsys.attention.arguments import check_counts
+from recsys.checks import check_counts
 from recsys.torch.activation_unit import ActivationUnit
 from recsys.torch.candidates import Batch
 from recsys.torch.cross_attention import DotProductAttention

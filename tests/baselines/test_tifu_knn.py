@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.baselines import TIFUKNN, UPCF
-from recsys.baselines.baskets import visits
+from recsys.batches.visits import visits
 from recsys.data import Interactions
 
 MODELS = {"TIFU-KNN": lambda: TIFUKNN(4, 0.9, 0.7, 3, 0.6), "UP-CF": lambda: UPCF(3, 0.75, 2.0)}

@@ -77,15 +77,3 @@ def test_data_cards_are_those_of_the_catalogue(root):
 
     for name in catalogue():
         assert (root / "book" / "data" / f"{name}.md").read_text("utf-8") == card(name), "run recsys data card --write"
-
-
-def test_imports_point_downwards(root):
-    """The rooms of the package, top to bottom; a room may import only itself and rooms below."""
-    order = ["cli", "book", "torch", "paddle", "baselines", "evaluation", "attention", "simulate", "data", "runtime"]
-    for path in (root / "recsys").rglob("*.py"):
-        room = path.relative_to(root / "recsys").parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue
-        for other in re.findall(r"^\s*(?:from|import) recsys\.(\w+)", path.read_text("utf-8"), re.M):
-            allowed = order.index(other) >= order.index(room) and {room, other} != {"torch", "paddle"}
-            assert allowed, f"{path.name} in {room} imports {other}"

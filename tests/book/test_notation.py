@@ -127,8 +127,8 @@ def test_symbols_of_part_three_have_the_shapes_the_page_says():
 def ratings():
     torch = import_torch()
     from recsys.torch.factorisation import BiasedFactorisation
-    from recsys.torch.gmf import GMF, GMFConfig
     from recsys.torch.history_attention import HistoryAttention, HistoryAttentionConfig
+    from recsys.torch.ncf import GMF, GMFConfig
 
     names = dict(network=BiasedFactorisation(4, 9, 8, 3.5), gmf=GMF(4, 9, GMFConfig(dim=8)),
                  reader=HistoryAttention(9, HistoryAttentionConfig(dim=8)), users=torch.tensor([0, 1, 3]),

@@ -200,7 +200,7 @@ MUTATIONS = {  # file, old, new, the studies that run the line
                          TRAINED - {"basket_attention"} | {"sequence_cost"}),
     "histories out of order": ("recsys/torch/sequences.py", "interactions.items[interactions.by_time()] + 1",
                                "interactions.items + 1", IN_ORDER),
-    "another user's history": ("recsys/baselines/history.py", "interactions.of_users(users)", "interactions.of_users(users[::-1])",
+    "another user's history": ("recsys/recommender.py", "interactions.of_users(users)", "interactions.of_users(users[::-1])",
                                TRAINED - NEWS | {"baselines", "baskets"}),
     "a lost last item": ("recsys/data/impressions.py", "self.starts[row + 1])", "self.starts[row + 1] - 1)", NEWS),
     "a new metric": ("recsys/evaluation/metrics.py", "def recall(", "def another(hits):\n    return hits\n\n\ndef recall(", set()),

@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data import DataError, card, catalogue, entry, fetch, load, where
+from recsys.data import DataError, card, catalogue, entry, fetch, fetching, load, where
 from recsys.data.parse import Parsed, content_hash, parse
-
-fetching = sys.modules["recsys.data.fetch"]  # the package exports a function of this name
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +41,7 @@ def as_recbole(dataset):
 
 
 def as_grouplens(dataset):
-    from recsys.data.movielens import GENRES
+    from recsys.data.sources.movielens import GENRES
 
     data = dataset.interactions
     rows = "\r\n".join(f"{u}\t{i}\t{int(v)}\t{t}" for u, i, v, t in zip(

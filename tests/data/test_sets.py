@@ -1,17 +1,14 @@
 """The data sets beside the two main ones: what each reader makes of good files, and says of bad ones."""
 
 import json
-import sys
 import zipfile
 
 import numpy as np
 import pytest
 
-from recsys.data import (DataError, Impressions, card, catalogue, entry, fetch, load, load_impressions,
+from recsys.data import (DataError, Impressions, card, catalogue, entry, fetch, fetching, load, load_impressions,
                          load_static_embeddings, load_texts, read_mind, where)
 from recsys.data.parse import READERS, Parsed, content_hash, parse
-
-fetching = sys.modules["recsys.data.fetch"]  # the package exports a function of this name
 
 INTERACTIONS = ["amazon-beauty", "amazon-sports", "dkn-news", "tafeng-realitycheck"]
 AMAZON = {"X.txt": b"7 3 1 3\n2 1 9\n", "X_item2attributes.json": b'{"1": [4, 2], "3": [], "9": [1], "5": [1]}'}
@@ -282,7 +279,7 @@ def test_a_bad_row_is_named_with_its_file_and_the_mend(form, files, file, old, n
 def test_a_damaged_matrix_or_another_tokenizer_is_named():
     from safetensors.numpy import save
 
-    from recsys.data.wordllama import MATRIX, TOKENIZER, read_wheel
+    from recsys.data.sources.wordllama import MATRIX, TOKENIZER, read_wheel
 
     two = json.dumps({"model": {"vocab": {"a": 0, "b": 1}}}).encode()
     good = {MATRIX: save({"embedding.weight": np.ones((2, 3), np.float16)}), TOKENIZER: two}

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.batches.questions import asked, every_basket
 from recsys.data import Interactions
 from recsys.evaluation import auc, last_basket
 from recsys.torch.candidates import Candidates, batches, draw, repeat_counts
-from recsys.torch.questions import asked, every_basket
 
 rows = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(1, 9)), min_size=1, max_size=60)
 

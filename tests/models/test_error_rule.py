@@ -7,13 +7,13 @@ import pytest
 
 from recsys.data import Interactions
 from recsys.simulate.readers import planted_readers, planted_topics
-from recsys.torch.dot_product import DotProductConfig, DotProductRecommender
 from recsys.torch.factorisation import FactorisationConfig, FactorisationRecommender
 from recsys.torch.fit import FitConfig
-from recsys.torch.gmf import GMFConfig, GMFRecommender
 from recsys.torch.history_attention import HistoryAttentionConfig, HistoryAttentionRecommender
-from recsys.torch.mlp import MLPConfig, MLPRecommender
-from recsys.torch.neumf import NeuMFConfig, NeuMFRecommender
+from recsys.torch.ncf import (
+    DotProductConfig, DotProductRecommender, GMFConfig, GMFRecommender, MLPConfig, MLPRecommender, NeuMFConfig,
+    NeuMFRecommender,
+)
 from recsys.torch.news import NewsRecommender
 from recsys.torch.nrms import NRMSConfig
 from recsys.torch.purchase import TargetRankerRecommender

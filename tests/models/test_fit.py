@@ -15,8 +15,7 @@ from torch import nn
 
 from recsys.torch.checkpoint import read_checkpoint, write_checkpoint
 from recsys.torch.fit import FitConfig, fit, one_cycle
-from recsys.torch.optimisation import clip_gradients, pack_state
-from recsys.torch.rowwise import RowwiseAdagrad
+from recsys.torch.optimisation import RowwiseAdagrad, clip_gradients, pack_state
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from small_run import (
 )
 
 from recsys.torch.fit import fit
-from recsys.torch.rowwise import RowwiseAdagrad
+from recsys.torch.optimisation import RowwiseAdagrad
 
 
 def noisy(model):

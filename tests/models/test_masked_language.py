@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.batches.words import hide_words, text_windows
 from recsys.torch.fit import FitConfig
-from recsys.torch.masked_language import (MaskedLanguageConfig, MaskedLanguageModel, hide_words, masked_accuracy,
-                                          masked_loss, text_vectors, text_windows, train_masked_language)  # fmt: skip
+from recsys.torch.masked_language import (MaskedLanguageConfig, MaskedLanguageModel, masked_accuracy,
+                                          masked_loss, text_vectors, train_masked_language)
 
 CONFIG = MaskedLanguageConfig(dim=32, n_blocks=1, n_heads=2, dropout=0.0, max_length=8, batch_size=40,
                               training=FitConfig(epochs=12, learning_rate=0.02))  # fmt: skip

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from recsys import attention
+from recsys.batches.slates import Slates, slates
 from recsys.data import DataError, ImpressionLog, Impressions, Interactions
-from recsys.data.clicks import Slates, slates
-from recsys.data.text import Vocabulary
+from recsys.data.words import Vocabulary
 from recsys.evaluation.metrics import auc_per_user
 from recsys.evaluation.ranking import recommend
 from recsys.simulate.readers import planted_readers, planted_topics
-from recsys.torch.fit import FitConfig
 from recsys.torch import news
+from recsys.torch.fit import FitConfig
 from recsys.torch.news import NewsRecommender, slate_auc
 from recsys.torch.nrms import NRMS, NRMSConfig, WordEncoder, click_loss
 from recsys.torch.parameters import to_arrays

@@ -10,11 +10,8 @@ from sklearn.linear_model import LogisticRegression
 
 from recsys.data import DataError, Interactions
 from recsys.evaluation import recommend
-from recsys.torch.dot_product import DotProductRecommender
 from recsys.torch.fit import FitConfig
-from recsys.torch.gmf import GMFRecommender
-from recsys.torch.mlp import MLPRecommender
-from recsys.torch.neumf import NeuMFRecommender
+from recsys.torch.ncf import DotProductRecommender, GMFRecommender, MLPRecommender, NeuMFRecommender
 from recsys.torch.pairs import PairBatches, PairConfig, pair_loss, solve_users
 
 MODELS = [DotProductRecommender, GMFRecommender, MLPRecommender, NeuMFRecommender]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from recsys.batches.questions import asked, every_basket
 from recsys.data import Interactions
 from recsys.evaluation import last_basket
 from recsys.torch.candidates import draw
 from recsys.torch.purchase_features import NAMES, purchase_features
-from recsys.torch.questions import asked, every_basket
 
 GROUPS, PRICES = np.array([0, 0, 1, 1, 2, 2, 2]), np.array([1.0, 2, 4, 8, 16, 32, 64])
 

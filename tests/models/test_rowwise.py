@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from recsys.torch.rowwise import RowwiseAdagrad
+from recsys.torch.optimisation import RowwiseAdagrad
 
 
 def table(n_rows=6, sparse=True):

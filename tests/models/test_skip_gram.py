@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.batches.words import mean_vectors, skip_gram_pairs
 from recsys.torch.fit import FitConfig
-from recsys.torch.skip_gram import (SkipGram, SkipGramConfig, mean_vectors, negative_sampling_loss, skip_gram_pairs,
-                                    train_skip_gram)  # fmt: skip
+from recsys.torch.skip_gram import SkipGram, SkipGramConfig, negative_sampling_loss, train_skip_gram
 
 CONFIG = SkipGramConfig(dim=8, window=2, negatives=4, batch_size=256,
                         training=FitConfig(epochs=3, learning_rate=0.05, clip_norm=10.0))  # fmt: skip

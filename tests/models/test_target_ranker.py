@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from recsys.batches.questions import asked, every_basket
 from recsys.data import DataError, Interactions
 from recsys.evaluation import auc, last_basket
 from recsys.torch.activation_unit import ActivationUnit
@@ -14,7 +15,6 @@ from recsys.torch.candidates import Candidates, draw
 from recsys.torch.fit import FitConfig
 from recsys.torch.parameters import to_arrays
 from recsys.torch.purchase import TargetRankerRecommender
-from recsys.torch.questions import asked, every_basket
 from recsys.torch.target_ranker import POOLINGS, TargetRanker, TargetRankerConfig, repeat_features
 
 SMALL = TargetRankerConfig(dim=8, hidden_dim=8, max_length=12, n_negatives=5, batch_size=16, dropout=0.0,

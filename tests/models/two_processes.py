@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from small_run import SMALL_SASREC, Bags, squared
 
 from recsys.torch.fit import FitConfig
-from recsys.torch.rowwise import RowwiseAdagrad
+from recsys.torch.optimisation import RowwiseAdagrad
 from recsys.torch.sasrec import SASRec, next_item_loss
 from recsys.torch.sequences import PADDING, NextItemBatches, windows
 

@@ -23,6 +23,10 @@ def numpy(name, file, old, new):
     return [Mutant("numpy", name, f"attention/{file}", old, new)]
 
 
+def check(name, old, new):
+    return [Mutant("numpy", name, "checks.py", old, new)]
+
+
 def twin(name, file, old, new, paddle_old=None, paddle_new=None):
     """The same change in both twins; Paddle's own spelling where it differs."""
     return [
@@ -73,10 +77,10 @@ TEN_FAULTS = [
     *numpy("7 a shape that works when 32 equals 32", "scores.py",
            "return query @ _transpose(key)", "return query @ key"),
     *twin("7 a shape that works when 32 equals 32", "functional.py", "@ key.mT", "@ key"),
-    *numpy("7 a mask that gains axes by itself", "arguments.py",
+    *check("7 a mask that gains axes by itself",
            "fits = len(shape) == len(expected) and all(\n        size in (1, full) for size, full in zip(shape, expected)\n    )",
            "fits = np.broadcast_shapes(shape, expected) == expected"),
-    *numpy("7 a column against a vector", "arguments.py",
+    *check("7 a column against a vector",
            "if tuple(first.shape) != tuple(second.shape):",
            "if len(first) != len(second):"),
     *numpy("8 a missing padding mask", "dot_product.py",
@@ -185,11 +189,11 @@ LOSSES = [
 ]  # fmt: skip
 
 CHECKS = [
-    *numpy("temperature zero passes", "arguments.py", "temperature > 0)", "temperature >= 0)"),
-    *numpy("dtype of masks unchecked", "arguments.py", 'if dtype != "bool":', 'if dtype == "object":'),
-    *numpy("normalised axis may be one", "arguments.py", "if not fits or shape[axis] != expected[axis]:", "if not fits:"),
-    *numpy("heads need not divide", "arguments.py", "if n_heads < 1 or dim % n_heads:", "if n_heads < 1:"),
-    *numpy("infinity passes", "arguments.py", "finite = np.isfinite(array)", "finite = ~np.isnan(array)"),
+    *check("temperature zero passes", "temperature > 0)", "temperature >= 0)"),
+    *check("dtype of masks unchecked", 'if dtype != "bool":', 'if dtype == "object":'),
+    *check("normalised axis may be one", "if not fits or shape[axis] != expected[axis]:", "if not fits:"),
+    *check("heads need not divide", "if n_heads < 1 or dim % n_heads:", "if n_heads < 1:"),
+    *check("infinity passes", "finite = np.isfinite(array)", "finite = ~np.isnan(array)"),
     *numpy("one-sided differences", "differences.py", "for signed in (step, -step):", "for signed in (2 * step, 0):"),
     *numpy("taylor without the first order", "differences.py", "- value - step * promised", "- value"),
     *numpy("taylor without rounding", "differences.py", "above = remainders > rounding", "above = remainders > 0"),

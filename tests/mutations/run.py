@@ -39,7 +39,7 @@ TESTS = {  # which tests look at a file, the quickest first
     "attention/losses.py": ["losses", "derivatives"],
     "attention/sampled.py": ["sampled", "derivatives"],
     "attention/differences.py": ["differences"],
-    "attention/arguments.py": ["bad_masks", "weights", "losses", "dot_product"],
+    "checks.py": ["bad_masks", "weights", "losses", "dot_product"],
 }
 
 
@@ -56,7 +56,7 @@ def copy_package(target: Path, group: str) -> None:
     rooms = ["attention"] if group == "numpy" else ["attention", group]
     for room in rooms:
         shutil.copytree(ROOT / "recsys" / room, target / "recsys" / room, ignore=ignore)
-    for name in ("__init__.py", "runtime.py"):
+    for name in ("__init__.py", "checks.py", "runtime.py"):
         shutil.copy(ROOT / "recsys" / name, target / "recsys" / name)
     for name in ("attention", "layers"):
         shutil.copytree(ROOT / "tests" / name, target / "tests" / name, ignore=ignore)

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_run import read_curves
 from typer.testing import CliRunner
 
 from recsys.cli import app
 from recsys.cli.train import MODELS
 from recsys.evaluation import leave_last_out
 from recsys.torch.factorisation import FactorisationRecommender
+from tests.models.small_run import read_curves
 
 MODEL = ["factorisation", "--data", "movielens-100k", "--epochs", "3"]
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions
-from recsys.data.lines import is_index, json_object
-from recsys.data.tables import MEND
+from recsys.data.sources.lines import is_index, json_object
+from recsys.data.sources.tables import MEND
 
 HISTORY, FUTURE = "tafeng_history.json", "tafeng_future.json"
 

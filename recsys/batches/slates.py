@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsys.data.errors import DataError
+from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
-from recsys.data.mind import ImpressionLog
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ on lines written in the documented format.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -18,41 +17,12 @@ import numpy as np
 import pandas as pd
 
 from recsys.data.errors import DataError
-from recsys.data.impressions import Impressions
+from recsys.data.impressions import ImpressionLog, Impressions
 from recsys.data.interactions import Interactions
-from recsys.data.lines import fields_of
-from recsys.data.tables import MEND
+from recsys.data.sources.lines import fields_of
+from recsys.data.sources.tables import MEND
 
 BEHAVIOURS, NEWS = "behaviors.tsv", "news.tsv"
-
-
-@dataclass(frozen=True)
-class ImpressionLog:
-    """Impressions with what each person had clicked before, and the articles.
-
-    ``histories`` has one user for each row of ``impressions``, with the clicks
-    before that impression, oldest first: the form that ``score(..., history=)``
-    takes. ``items`` has one row for each entry of ``impressions.item_ids``, with
-    category, subcategory, title and abstract; a missing text is "".
-    """
-
-    impressions: Impressions
-    histories: Interactions
-    items: pd.DataFrame
-
-    def __len__(self) -> int:
-        """The number of headlines shown."""
-        return len(self.impressions.items)
-
-    def content(self) -> Iterator[bytes]:
-        """What a content hash is taken over: impressions, then histories, as little-endian 64-bit integers."""
-        shown, before = self.impressions, self.histories
-        for column in (shown.users, shown.times, shown.starts, shown.items, shown.clicked, before.users, before.items):
-            yield np.ascontiguousarray(column, dtype="<i8").tobytes()
-
-    def tables(self) -> Iterator[pd.DataFrame]:
-        """The articles."""
-        yield self.items
 
 
 def read_mind(path: str | Path) -> ImpressionLog:

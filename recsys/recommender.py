@@ -1,11 +1,27 @@
-"""What every baseline does with a history: find it, and weigh it by age."""
+"""The contract: what is asked of a recommender, and what each does with a history: find it, weigh it by age."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 from scipy import sparse
 
 from recsys.data import Interactions
+
+
+class Recommender(Protocol):
+    """All that is asked of a recommender: two methods, so that a reader can write one in a cell."""
+
+    def fit(self, interactions: Interactions) -> Recommender:
+        """Learn from ``interactions`` and return self."""
+
+    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+        """Scores of every item, shape (len(users), n_items).
+
+        ``history``, where given, replaces what was fitted for those users: row r of
+        its users belongs to ``users[r]``.
+        """
 
 
 def histories(model, users: np.ndarray, history: Interactions | None) -> Interactions:

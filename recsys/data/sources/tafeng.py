@@ -11,7 +11,7 @@ import pandas as pd
 
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions
-from recsys.data.tables import MEND, read_table, require
+from recsys.data.sources.tables import MEND, read_table, require
 
 COLUMNS = {"TRANSACTION_DT": "category", "CUSTOMER_ID": "int64", "AGE_GROUP": "category",
            "PIN_CODE": "category", "PRODUCT_SUBCLASS": "int64", "PRODUCT_ID": "int64",

@@ -11,8 +11,9 @@ import pandas as pd
 from recsys.data import Interactions
 from recsys.evaluation import metrics
 from recsys.evaluation.compare import bootstrap_interval
-from recsys.evaluation.ranking import TIE_RULE, Recommender, hits_of, top_k
+from recsys.evaluation.ranking import TIE_RULE, hits_of, top_k
 from recsys.evaluation.splits import Split
+from recsys.recommender import Recommender
 
 CHUNK_BYTES = 64 * 2**20
 """Scores held at one time; the number of users in a chunk follows from it."""

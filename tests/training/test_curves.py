@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_run import CONFIG, Killed, batches, counting, kill, network, read_curves, squared, validate
 
 from recsys.torch.fit import fit, one_cycle
+from tests.models.small_run import CONFIG, Killed, batches, counting, kill, network, read_curves, squared, validate
 
 
 def steps(points):

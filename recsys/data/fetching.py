@@ -20,7 +20,7 @@ from pathlib import Path
 
 import platformdirs
 
-from recsys.data.catalogue import Entry, Place, entry
+from recsys.data.entries import Entry, Place, entry
 from recsys.data.errors import DataError
 from recsys.data.parse import Content, parse
 from recsys.runtime import person_watches

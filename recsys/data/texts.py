@@ -1,29 +1,39 @@
-"""Static text embeddings: one vector a token, trained by others and read from a published wheel.
-
-WordLlama keeps the token vectors of large language models, reduced to 256
-dimensions (Miller 2024, "Training Notes" of its README). A text's vector is the
-mean of its tokens' vectors; nothing here looks at word order.
-"""
+"""``Texts``: documents that nobody has clicked on; ``StaticEmbeddings``: one vector a token."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recsys.data.errors import DataError
-from recsys.data.lines import json_object
-from recsys.data.tables import MEND
-from recsys.data.text import refuse_string
+from recsys.data.words import refuse_string
 
 if TYPE_CHECKING:
     import pandas as pd
-    from tokenizers import Tokenizer
 
-MATRIX, TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+
+@dataclass(frozen=True)
+class Texts:
+    """Documents: ``table`` has one row each, with ``headline``, ``text`` and ``file``, numbered from 0."""
+
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def content(self) -> Iterator[bytes]:
+        """What the content hash is taken over: the file and the text of each document, in order."""
+        for row in self.table.itertuples():
+            yield f"{row.file}\t{row.text}\n".encode()
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Every table there is."""
+        yield self.table
 
 
 @dataclass(frozen=True)
@@ -75,23 +85,3 @@ class StaticEmbeddings:
             if text.strip():
                 row[:] = self.matrix[tokens.ids].mean(axis=0)
         return result
-
-
-def read_wheel(files: Mapping[str, bytes]) -> StaticEmbeddings:
-    """The matrix (safetensors, one tensor ``embedding.weight``) and the tokenizer's JSON."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        matrix = load(files[MATRIX])["embedding.weight"].astype(np.float32)
-    except (SafetensorError, KeyError) as error:
-        raise DataError(f"{MATRIX}: expected a tensor embedding.weight, found: {error}. {MEND}") from error
-    n_tokens = len(json_object(files[TOKENIZER], file=TOKENIZER).get("model", {}).get("vocab", {}))
-    if matrix.ndim != 2 or len(matrix) != n_tokens:
-        raise DataError(f"{MATRIX}: expected one vector for each of the {n_tokens:,} tokens in {TOKENIZER}, "
-                        f"found shape {matrix.shape}. {MEND}")
-    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-    if bad.size:
-        raise DataError(f"{MATRIX}: expected finite numbers in row {bad[0]}. {MEND}")
-    matrix.setflags(write=False)
-    return StaticEmbeddings(matrix, files[TOKENIZER])

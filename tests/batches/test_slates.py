@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.batches.slates import Slates, last_histories, refuse_leaks, slates
 from recsys.data import DataError, ImpressionLog, Impressions, Interactions
-from recsys.data.clicks import Slates, last_histories, refuse_leaks, slates
 
 
 def log(past=((), (3, 4), (3, 4, 0), (5,))):

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from recsys.data.catalogue import entry
+from recsys.data.entries import entry
 from recsys.data.errors import DataError
-from recsys.data.fetch import read
+from recsys.data.fetching import read
+from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Baskets, Interactions
-from recsys.data.lee import Texts
-from recsys.data.mind import ImpressionLog
-from recsys.data.wordllama import StaticEmbeddings
+from recsys.data.texts import StaticEmbeddings, Texts
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from recsys.data.interactions import Interactions
-from recsys.data.tables import read_table, require
+from recsys.data.sources.tables import read_table, require
 
 GENRES = ("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
           "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",

@@ -15,8 +15,8 @@ import pandas as pd
 
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions
-from recsys.data.lines import fields_of
-from recsys.data.tables import MEND
+from recsys.data.sources.lines import fields_of
+from recsys.data.sources.tables import MEND
 
 FILES = ("raw_train.txt", "raw_test.txt")
 

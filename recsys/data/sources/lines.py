@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from recsys.data.errors import DataError
-from recsys.data.tables import MEND
+from recsys.data.sources.tables import MEND
 
 
 def lines_of(content: bytes, *, file: str, encoding: str = "utf-8") -> list[str]:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions
-from recsys.data.lines import is_index, json_object, lines_of
-from recsys.data.tables import MEND
+from recsys.data.sources.lines import is_index, json_object, lines_of
+from recsys.data.sources.tables import MEND
 
 
 def read_s3rec(files: Mapping[str, bytes]):

@@ -1,0 +1,1 @@
+"""From logs to what a model is fed, in a seeded order, in NumPy."""

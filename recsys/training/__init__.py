@@ -1,0 +1,1 @@
+"""What a run of training is, whatever the framework."""
