@@ -131,6 +131,26 @@ class Interactions:
         matrix.data[:] = 1.0
         return matrix
 
+    def item_counts(self) -> np.ndarray:
+        """How many rows each item has: (n_items,) int64."""
+        return np.bincount(self.items, minlength=self.n_items)
+
+    def user_counts(self) -> np.ndarray:
+        """How many rows each user has: (n_users,) int64."""
+        return np.bincount(self.users, minlength=self.n_users)
+
+    def rows_by_user(self) -> list[np.ndarray]:
+        """The row numbers of each user, oldest first; times that tie take the order of the file."""
+        ends = np.cumsum(self.user_counts())
+        return np.split(self.by_time(), ends[:-1]) if self.n_users else []
+
+    def newest_times(self, missing: int) -> np.ndarray:
+        """The newest time of each user, ``missing`` for a user without a row: (n_users,) int64."""
+        newest = np.full(self.n_users, missing, dtype=np.int64)
+        order = np.argsort(self.times, kind="stable")
+        newest[self.users[order]] = self.times[order]  # of several, the last is kept
+        return newest
+
     def by_time(self) -> np.ndarray:
         """Row numbers sorted by user, then time, then place in the file (a stable sort)."""
         return np.lexsort((self.times, self.users))

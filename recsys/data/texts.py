@@ -14,7 +14,7 @@ from recsys.data.errors import DataError
 from recsys.data.words import refuse_string
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
