@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: setup reproduce test book lab bench tensorflow clean
+.PHONY: setup reproduce test mutations book lab bench tensorflow clean
 
 setup: .venv/ready
 
@@ -25,6 +25,10 @@ test: setup
 	$(BIN)/recsys reproduce --reuse
 	@echo "== Tests"
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+mutations: setup
+	@echo "== Faults put into a copy of the package, one at a time: each must turn the tests red"
+	$(BIN)/python tests/mutations/run.py
 
 book: setup
 	$(BIN)/python -m recsys.book.build

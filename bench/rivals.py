@@ -35,7 +35,7 @@ from rival_table import markdown  # noqa: E402
 
 from recsys.baselines import EASE, ItemKNN, TransitionCounter  # noqa: E402
 from recsys.data import load  # noqa: E402
-from recsys.evaluation import evaluate, hits_of, leave_last_out, ndcg  # noqa: E402
+from recsys.evaluation import evaluate, hits_of, leave_last_out, ndcg, rounded  # noqa: E402
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender  # noqa: E402
 
 RESULTS = BENCH / "results" / "rivals.json"
@@ -72,10 +72,6 @@ class Timed:
         self.model.fit(interactions)
         self.seconds, self.cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         return self
-
-
-def rounded(values):
-    return [round(float(value), 4) for value in values]
 
 
 def point(epochs, seconds, cpu_seconds, values):

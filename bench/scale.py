@@ -40,27 +40,32 @@ def peak_memory() -> int:
 
 def catalogue(n_items: int, rows: str, steps: int = STEPS) -> dict:
     """Training steps of SASRec with sampled softmax, by row-wise updates or by a dense Adam state."""
-    from recsys.torch.fit import FitConfig, fit
-    from recsys.torch.optimisation import RowwiseAdagrad
-    from recsys.torch.output_losses import NegativeSampler
-    from recsys.torch.sasrec import SASRec, SASRecConfig, sampled_next_item_loss
-    from recsys.torch.sequences import NextItemBatches, user_sequences, windows
+    from recsys.batches.negatives import NegativeSampler
+    from recsys.batches.sequences import NextItemBatches, user_sequences, windows
+    from recsys.torch.engine import Engine
+    from recsys.torch.optimisation import RowwiseAdagrad, adamw
+    from recsys.torch.sasrec import SASRec, SASRecConfig, SASRecRecommender, sampled_next_item_loss
+    from recsys.training.loop import FitConfig, fit
 
     random = np.random.default_rng(0)
     items = (n_items * random.random((USERS, EVENTS)) ** 3).astype(np.int64)  # a long tail
     log = Interactions.from_sequences(items.tolist(), np.arange(n_items))
     config = SASRecConfig(negatives=NEGATIVES if rows == "row-wise" else None)
-    sampler = NegativeSampler(np.bincount(log.items, minlength=n_items), NEGATIVES)
+    sampler, draws = NegativeSampler(log.item_counts(), NEGATIVES), np.random.default_rng(0)
     stamps = []
 
     def loss(model, batch):
         stamps.append(time.process_time())
-        return sampled_next_item_loss(model, batch, sampler)
+        return sampled_next_item_loss(model, batch)
 
-    all_batches = NextItemBatches(windows(user_sequences(log), 100), config.tokens)(0)
-    optimizer = (lambda model, training: RowwiseAdagrad(model.parameters(), training.learning_rate, row_scale=10.0))
-    result = fit(SASRec(n_items, config), lambda epoch: all_batches[:steps], loss, FitConfig(epochs=1),
-                 optimizer=optimizer if rows == "row-wise" else None)  # fmt: skip
+    def row_by_row(model, training):
+        return RowwiseAdagrad(model.parameters(), training.learning_rate, row_scale=10.0)
+
+    of_epoch = NextItemBatches(windows(user_sequences(log), 100), config.tokens)(0)[:steps]
+    batches = [(*batch, *sampler.draw(draws)) for batch in of_epoch]
+    optimizer = row_by_row if rows == "row-wise" else adamw
+    engine = Engine(SASRec(n_items, config), loss, FitConfig(epochs=1), optimizer)
+    result = fit(engine, lambda epoch: batches, engine.config, count=SASRecRecommender.targets)
     return {"items": n_items, "embeddings": rows, "negatives": NEGATIVES, "positions a step": config.tokens,
             "steps": steps, "milliseconds a step": round(1e3 * float(np.median(np.diff(stamps))), 2),
             "peak memory, MiB": peak_memory() // 2**20, "loss": round(result.losses[0], 3)}  # fmt: skip

@@ -2,7 +2,8 @@
 
 The NumPy reference and both twins use the same checks, so that bad input is answered
 with the same words everywhere. Nothing here touches more than shapes, dtypes and numbers,
-apart from `check_finite`, which reads a NumPy array; each twin has its own.
+apart from `check_finite` and `check_ids`, which read a NumPy array; each twin has its own
+of the former.
 
 Masks are boolean and True marks a real position. A mask never gains axes by itself: a
 (batch, length) mask against (batch, queries, keys) scores would be read as
@@ -185,7 +186,35 @@ def check_counts(config, *names: str) -> None:
     """
     for name in names:
         if getattr(config, name) < 1:
-            raise ValueError(f"{name}: expected at least 1, got {getattr(config, name)}")
+            raise ValueError(
+                f"{name}: expected at least 1, got {getattr(config, name)}"
+            )
+
+
+def check_ids(name: str, ids: np.ndarray, largest: int) -> None:
+    """Require padded ids: an index in a vocabulary plus one, 0 where there is nothing.
+
+    Args:
+        name: of the argument, for the message.
+        ids: (rows, columns) int64 array.
+        largest: the greatest id, which is the size of the vocabulary.
+
+    Raises:
+        ValueError: another dtype, another number of axes, or the first id outside 0 to `largest`.
+    """
+    array = np.asarray(ids)
+    if array.dtype != np.int64 or array.ndim != 2:
+        raise ValueError(
+            f"{name}: expected ids as int64 of shape (rows, columns), got {array.dtype} of shape "
+            f"{array.shape}; an id is an index plus one, and rows are padded with 0"
+        )
+    outside = (array < 0) | (array > largest)  # (rows, columns)
+    if outside.any():
+        row, column = np.argwhere(outside)[0].tolist()
+        raise ValueError(
+            f"{name}: expected ids from 0 (padding) to {largest}, got {array[row, column]} at row {row}, "
+            f"column {column}; an id is an index plus one"
+        )
 
 
 def check_finite(name: str, array: np.ndarray) -> None:

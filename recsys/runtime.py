@@ -81,7 +81,9 @@ def seed_everything(seed: int) -> None:
         ValueError: the seed is outside that range.
     """
     if not 0 <= seed < 2**32:
-        raise ValueError(f"seed: expected a whole number from 0 to 2**32 - 1, got {seed}")
+        raise ValueError(
+            f"seed: expected a whole number from 0 to 2**32 - 1, got {seed}"
+        )
     random.seed(seed)
     np.random.seed(seed)
     if "torch" in sys.modules:

@@ -1,4 +1,4 @@
-"""Neural collaborative filtering against a dot product: the same search for each, then the test once.
+"""Neural collaborative filtering against a dot product: the same search, then the test.
 
 Four models are trained on the same pairs with the same loss (He and others, 2017; Rendle and
 others, 2020). Each is tuned over the same grid on validation with one seed; the test is read
@@ -11,23 +11,50 @@ import numpy as np
 
 from recsys.baselines import EASE, ImplicitALS, Popularity
 from recsys.data import load
-from recsys.evaluation import bootstrap_interval, evaluate, leave_last_out, ndcg, paired_test, sampled_hits
-from recsys.torch.fit import FitConfig
+from recsys.evaluation import (
+    bootstrap_interval,
+    evaluate,
+    leave_last_out,
+    ndcg,
+    paired_test,
+    rounded,
+    sampled_hits,
+)
+from recsys.training.loop import FitConfig
 from recsys.torch.ncf import (
-    DotProductConfig, DotProductRecommender, GMFConfig, GMFRecommender, MLPConfig, MLPRecommender, NeuMFConfig,
+    DotProductConfig,
+    DotProductRecommender,
+    GMFConfig,
+    GMFRecommender,
+    MLPConfig,
+    MLPRecommender,
+    NeuMFConfig,
     NeuMFRecommender,
 )
 
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
-MODELS = {"dot product": (DotProductRecommender, DotProductConfig), "GMF": (GMFRecommender, GMFConfig),
-          "MLP": (MLPRecommender, MLPConfig), "NeuMF": (NeuMFRecommender, NeuMFConfig)}
+MODELS = {
+    "dot product": (DotProductRecommender, DotProductConfig),
+    "GMF": (GMFRecommender, GMFConfig),
+    "MLP": (MLPRecommender, MLPConfig),
+    "NeuMF": (NeuMFRecommender, NeuMFConfig),
+}
 BESIDE = {"Popularity": Popularity, "ImplicitALS": ImplicitALS, "EASE": EASE}
 CONFIG = {
-    "grid of each": {"dim": [16, 32], "l2": [0.0001, 0.001, 0.003], "learning_rate": [0.01, 0.03]},
+    "grid of each": {
+        "dim": [16, 32],
+        "l2": [0.0001, 0.001, 0.003],
+        "learning_rate": [0.01, 0.03],
+    },
     "fixed": {"negatives": 4, "batch_size": 4096, "epochs": 10, "clip_norm": 10.0},
-    "seed of the search": 0, "seeds of the test": [0, 1, 2, 3, 4],
-    "beside": {"Popularity": {}, "ImplicitALS": {"factors": 192, "alpha": 4, "l2": 20}, "EASE": {"l2": 100}},
+    "seed of the search": 0,
+    "seeds of the test": [0, 1, 2, 3, 4],
+    "beside": {
+        "Popularity": {},
+        "ImplicitALS": {"factors": 192, "alpha": 4, "l2": 20},
+        "EASE": {"l2": 100},
+    },
     "sampled": {"negatives": 99, "seed": 0},
 }
 
@@ -39,20 +66,30 @@ def run(config):
         tried = search(config, split, name)
         best = max(tried, key=lambda row: row[METRIC])
         settings = {key: value for key, value in best.items() if key != METRIC}
-        tests[name] = [read_test(config, split, build(config, name, settings, seed))
-                       for seed in config["seeds of the test"]]
+        tests[name] = [
+            read_test(config, split, build(config, name, settings, seed))
+            for seed in config["seeds of the test"]
+        ]
         results[name] = {"grid": tried, "best": settings}
     for name, settings in config["beside"].items():
         tests[name] = [read_test(config, split, BESIDE[name](**settings))]
         results[name] = {"grid": [], "best": settings}
-    return {"models": {name: {**row, **summary(tests[name], tests["dot product"])} for name, row in results.items()},
-            "protocol": tests["EASE"][0]["protocol"]}
+    return {
+        "models": {
+            name: {**row, **summary(tests[name], tests["dot product"])}
+            for name, row in results.items()
+        },
+        "protocol": tests["EASE"][0]["protocol"],
+    }
 
 
 def search(config, split, name):
     """Validation of every setting of the grid, one seed."""
     grid = config["grid of each"]
-    tried = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    tried = [
+        dict(zip(grid, values, strict=True))
+        for values in itertools.product(*grid.values())
+    ]
     return [{**row, METRIC: validate(config, split, name, row)} for row in tried]
 
 
@@ -63,10 +100,21 @@ def validate(config, split, name, settings):
 
 def build(config, name, settings, seed):
     fixed, (recommender, sizes) = config["fixed"], MODELS[name]
-    training = FitConfig(epochs=fixed["epochs"], learning_rate=settings["learning_rate"],
-                         clip_norm=fixed["clip_norm"], seed=seed)
-    return recommender(sizes(dim=settings["dim"], l2=settings["l2"], negatives=fixed["negatives"],
-                             batch_size=fixed["batch_size"], training=training))
+    training = FitConfig(
+        epochs=fixed["epochs"],
+        learning_rate=settings["learning_rate"],
+        clip_norm=fixed["clip_norm"],
+        seed=seed,
+    )
+    return recommender(
+        sizes(
+            dim=settings["dim"],
+            l2=settings["l2"],
+            negatives=fixed["negatives"],
+            batch_size=fixed["batch_size"],
+            training=training,
+        )
+    )
 
 
 def read_test(config, split, model):
@@ -74,23 +122,33 @@ def read_test(config, split, model):
     full = evaluate(model, split)
     taken = split.train_and_validation.of_users(full.users).seen()
     target = split.test.items[np.argsort(split.test.users)]
-    hits = sampled_hits(np.asarray(model.score(full.users), dtype=float), target, config["sampled"]["negatives"], 10,
-                        taken, config["sampled"]["seed"])
-    return {"full": full[METRIC].tolist(), "hit": full["hit@10"].tolist(), "protocol": full.protocol,
-            "sampled": ndcg(hits, np.ones(len(hits), dtype=int)).tolist(),
-            "sampled hit": hits.any(axis=1).astype(float).tolist()}
+    hits = sampled_hits(
+        np.asarray(model.score(full.users), dtype=float),
+        target,
+        config["sampled"]["negatives"],
+        10,
+        taken,
+        config["sampled"]["seed"],
+    )
+    return {
+        "full": full[METRIC].tolist(),
+        "hit": full["hit@10"].tolist(),
+        "protocol": full.protocol,
+        "sampled": ndcg(hits, np.ones(len(hits), dtype=int)).tolist(),
+        "sampled hit": hits.any(axis=1).astype(float).tolist(),
+    }
 
 
 def summary(runs, reference):
     """Means over seeds and viewers, and the difference to the dot product, viewer by viewer."""
     row = {}
     for name in ("full", "hit", "sampled", "sampled hit"):
-        mean, against = (np.mean([run[name] for run in some], axis=0) for some in (runs, reference))
-        row[name] = {"mean": rounded(bootstrap_interval(mean)),
-                     "seeds": [round(float(np.mean(run[name])), 4) for run in runs],
-                     "minus dot product": rounded(paired_test(mean, against))}
+        mean, against = (
+            np.mean([run[name] for run in some], axis=0) for some in (runs, reference)
+        )
+        row[name] = {
+            "mean": rounded(bootstrap_interval(mean)),
+            "seeds": [round(float(np.mean(run[name])), 4) for run in runs],
+            "minus dot product": rounded(paired_test(mean, against)),
+        }
     return row
-
-
-def rounded(numbers):
-    return [round(float(number), 4) for number in numbers]

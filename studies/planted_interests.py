@@ -1,21 +1,34 @@
-"""Planted viewers with one to six interests at once: the same network with attention and with its controls."""
+"""Viewers with one to six planted interests: one network, attention and its controls."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from recsys.evaluation import bootstrap_interval, evaluate, leave_last_out, paired_test
+from recsys.evaluation import (
+    bootstrap_interval,
+    evaluate,
+    leave_last_out,
+    paired_test,
+    rounded,
+)
 from recsys.simulate.interests import planted_interests
-from recsys.torch.fit import FitConfig
+from recsys.training.loop import FitConfig
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
 DATA: list[str] = []
 CONFIG = {
-    "viewers": 1000, "length": 50, "interests": [1, 2, 4, 6], "seeds": [0, 1, 2],
+    "viewers": 1000,
+    "length": 50,
+    "interests": [1, 2, 4, 6],
+    "seeds": [0, 1, 2],
     "mixers": ["attention", "decay", "mean", "last"],
     "tuned with interests": 4,
-    "grid": [{"epochs": 8, "learning_rate": 4e-3}, {"epochs": 8, "learning_rate": 8e-3}, {"epochs": 12, "learning_rate": 8e-3}],
+    "grid": [
+        {"epochs": 8, "learning_rate": 4e-3},
+        {"epochs": 8, "learning_rate": 8e-3},
+        {"epochs": 12, "learning_rate": 8e-3},
+    ],
 }
 
 
@@ -43,14 +56,22 @@ def build(mixer, settings, seed, length):
 
 
 def run(config):
-    split = {(m, seed): leave_last_out(world(config, m, seed).interactions)
-             for m in config["interests"] for seed in config["seeds"]}
-    tuned = {mixer: tune(config, mixer, split[config["tuned with interests"], 0]) for mixer in config["mixers"]}
+    split = {
+        (m, seed): leave_last_out(world(config, m, seed).interactions)
+        for m in config["interests"]
+        for seed in config["seeds"]
+    }
+    tuned = {
+        mixer: tune(config, mixer, split[config["tuned with interests"], 0])
+        for mixer in config["mixers"]
+    }
     results = {"protocol": "", "tuning": tuned, "by interests": {}}
     for m in config["interests"]:
         per_user = {name: [] for name in ["oracle", *config["mixers"]]}
         for seed in config["seeds"]:
-            test = evaluate(Oracle(world(config, m, seed)), split[m, seed], repeats=True)
+            test = evaluate(
+                Oracle(world(config, m, seed)), split[m, seed], repeats=True
+            )
             per_user["oracle"].append(test[METRIC])
             for mixer in config["mixers"]:
                 model = build(mixer, tuned[mixer]["best"], seed, config["length"])
@@ -63,24 +84,48 @@ def run(config):
 
 def world(config, interests, seed):
     """Viewers of another seed are other viewers: seeds differ in data and in training."""
-    return planted_interests(config["viewers"], interests, config["length"], seed=100 * interests + seed)
+    return planted_interests(
+        config["viewers"], interests, config["length"], seed=100 * interests + seed
+    )
 
 
 def tune(config, mixer, split):
-    tried = [{**settings, METRIC: round(evaluate(build(mixer, settings, 0, config["length"]), split, on="validation",
-                                                 repeats=True).mean(METRIC), 4)} for settings in config["grid"]]
+    tried = [
+        {
+            **settings,
+            METRIC: round(
+                evaluate(
+                    build(mixer, settings, 0, config["length"]),
+                    split,
+                    on="validation",
+                    repeats=True,
+                ).mean(METRIC),
+                4,
+            ),
+        }
+        for settings in config["grid"]
+    ]
     best = max(tried, key=lambda row: row[METRIC])
-    return {"tried": tried, "best": {key: best[key] for key in ("epochs", "learning_rate")}}
+    return {
+        "tried": tried,
+        "best": {key: best[key] for key in ("epochs", "learning_rate")},
+    }
 
 
 def summary(per_user):
     """Means with intervals over all viewers of all seeds, and attention minus each, in pairs."""
     flat = {name: np.concatenate(values) for name, values in per_user.items()}
-    return {"mean": {name: rounded(bootstrap_interval(values)) for name, values in flat.items()},
-            "by seed": {name: [round(float(part.mean()), 4) for part in values] for name, values in per_user.items()},
-            "attention minus": {name: rounded(paired_test(flat["attention"], values))
-                                for name, values in flat.items() if name != "attention"}}
-
-
-def rounded(numbers):
-    return [round(float(number), 4) for number in numbers]
+    return {
+        "mean": {
+            name: rounded(bootstrap_interval(values)) for name, values in flat.items()
+        },
+        "by seed": {
+            name: [round(float(part.mean()), 4) for part in values]
+            for name, values in per_user.items()
+        },
+        "attention minus": {
+            name: rounded(paired_test(flat["attention"], values))
+            for name, values in flat.items()
+            if name != "attention"
+        },
+    }

@@ -1,4 +1,4 @@
-"""The NumPy reference: attention, losses and their derivatives, and checks of gradients.
+"""The NumPy reference: attention, losses, their derivatives, and checks of gradients.
 
 The formulas of the book in arrays, and what both framework twins are tested against.
 NumPy and SciPy only. Order of reading: `weights` (softmax and its kin), `scores`,
@@ -37,12 +37,8 @@ from recsys.attention.losses import (
     squared_error_gradient,
 )
 from recsys.attention.pooling import (
-    decay_weights,
-    decay_weights_vjp,
-    last_weights,
     mean_weights,
     pool,
-    pool_vjp,
 )
 from recsys.attention.sampled import (
     bpr,

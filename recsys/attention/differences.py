@@ -1,13 +1,15 @@
 r"""Is a gradient right? Two checks against the function itself, in float64.
 
 `gradient_check` compares every entry with a central difference, (f(x+h) - f(x-h)) / 2h,
-whose error is of order h^2 + rounding / h. `taylor_check` looks at one random direction d
-and at the remainder |f(x + h d) - f(x) - h <g, d>|: it falls like h^2 exactly when g is the
-gradient, so its slope on double-logarithmic paper is 2, and 1 for a wrong gradient.
-Where the remainder is below rounding there is no slope to measure: a function that is
-linear along the direction (piecewise linear ones such as sparsemax inside a piece, and
-zero gradients of constants). Sources: Baydin and others, 2018, section 2.1
-(https://arxiv.org/abs/1502.05767); Griewank and Walther, 2008.
+whose error is of order h^2 + rounding / h. `taylor_check` looks at one random direction
+d and at the remainder |f(x + h d) - f(x) - h <g, d>|: it falls like h^2 exactly when g
+is the gradient, so its slope on double-logarithmic paper is 2, and 1 for a wrong
+gradient. Where the remainder is below rounding there is no slope to measure: a function
+that is linear along the direction (piecewise linear ones such as sparsemax inside a
+piece, and zero gradients of constants).
+
+Sources: Baydin and others, 2018, section 2.1 (https://arxiv.org/abs/1502.05767);
+Griewank and Walther, 2008.
 """
 
 from collections.abc import Callable
@@ -81,7 +83,9 @@ def _check_gradients(arguments: dict, gradients: dict) -> None:
                 f"arguments[{name!r}]: expected float64, got {argument.dtype}; differences "
                 "lose half of the digits, so convert first"
             )
-        check_same_shape(f"arguments[{name!r}]", argument, "its gradient", np.asarray(gradient))
+        check_same_shape(
+            f"arguments[{name!r}]", argument, "its gradient", np.asarray(gradient)
+        )
 
 
 def central_differences(
@@ -121,14 +125,16 @@ def gradient_check(
     Args:
         function: takes the arguments by name and returns a number.
         arguments: arrays; those with a gradient are float64.
-        gradients: for one or more of the arguments, the gradient in the argument's shape.
+        gradients: for one or more of the arguments, the gradient in the argument's
+            shape.
         tolerance: largest error allowed, relative to max(1, |difference|).
 
     Returns:
         A `GradientCheck`; print it, or ask whether it `passed`.
 
     Raises:
-        ValueError: a gradient without its argument, of another shape, or not in float64.
+        ValueError: a gradient without its argument, of another shape, or not in
+            float64.
     """
     _check_gradients(arguments, gradients)
     errors = {}
@@ -150,31 +156,41 @@ def taylor_check(
     Args:
         function: takes the arguments by name and returns a number.
         arguments: arrays; those with a gradient are float64 and are moved together.
-        gradients: for one or more of the arguments, the gradient in the argument's shape.
+        gradients: for one or more of the arguments, the gradient in the argument's
+            shape.
         seed: of the direction.
 
     Returns:
-        A `TaylorCheck`; its slope is 2 for a right gradient, 1 for a wrong one, and None
-        where the remainder is below rounding.
+        A `TaylorCheck`; its slope is 2 for a right gradient, 1 for a wrong one, and
+        None where the remainder is below rounding.
 
     Raises:
-        ValueError: a gradient without its argument, of another shape, or not in float64.
+        ValueError: a gradient without its argument, of another shape, or not in
+            float64.
     """
     _check_gradients(arguments, gradients)
     rng = np.random.default_rng(seed)
-    direction = {name: rng.standard_normal(np.shape(arguments[name])) for name in gradients}
+    direction = {
+        name: rng.standard_normal(np.shape(arguments[name])) for name in gradients
+    }
     length = np.sqrt(sum((part**2).sum() for part in direction.values()))
     direction = {name: part / length for name, part in direction.items()}
     value = function(**arguments)
     promised = sum((gradients[name] * part).sum() for name, part in direction.items())
     remainders = []
     for step in TAYLOR_STEPS:
-        moved = {name: arguments[name] + step * part for name, part in direction.items()}
-        remainders.append(abs(function(**{**arguments, **moved}) - value - step * promised))
+        moved = {
+            name: arguments[name] + step * part for name, part in direction.items()
+        }
+        remainders.append(
+            abs(function(**{**arguments, **moved}) - value - step * promised)
+        )
     remainders = np.array(remainders)
     rounding = ROUNDING * max(abs(value), abs(promised) * float(TAYLOR_STEPS[0]))
     above = remainders > rounding
     slope = None
     if above.sum() >= 3:
-        slope = float(np.polyfit(np.log(TAYLOR_STEPS[above]), np.log(remainders[above]), 1)[0])
+        slope = float(
+            np.polyfit(np.log(TAYLOR_STEPS[above]), np.log(remainders[above]), 1)[0]
+        )
     return TaylorCheck(TAYLOR_STEPS, remainders, rounding, slope)

@@ -18,7 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.attention.scores import matrix_gradient, scaled_dot_scores, scaled_dot_scores_vjp
+from recsys.attention.scores import (
+    matrix_gradient,
+    scaled_dot_scores,
+    scaled_dot_scores_vjp,
+)
 from recsys.attention.weights import softmax, softmax_vjp
 from recsys.checks import check_finite, check_heads, check_values
 
@@ -51,8 +55,8 @@ def attend(
         weights (..., queries, keys).
 
     Raises:
-        ValueError: a number that is not finite, a mask of the wrong shape or dtype, or not
-            one value for each key.
+        ValueError: a number that is not finite, a mask of the wrong shape or dtype, or
+            not one value for each key.
     """
     check_values(scores, values)
     check_finite("values", values)
@@ -72,22 +76,25 @@ def attend_vjp(weights, values, grad_output) -> tuple[np.ndarray, np.ndarray]:
         Gradients with respect to scores and values.
     """
     grad_weights = grad_output @ np.swapaxes(values, -1, -2)
-    return softmax_vjp(weights, grad_weights), np.swapaxes(weights, -1, -2) @ grad_output
+    return softmax_vjp(weights, grad_weights), np.swapaxes(
+        weights, -1, -2
+    ) @ grad_output
 
 
 def attention(query, key, value, mask=None) -> tuple[np.ndarray, np.ndarray]:
     """Compute scaled dot-product attention, softmax(Q K^T / sqrt(dim)) V.
 
     Args:
-        query: (..., queries, dim); key: (..., keys, dim); value: (..., keys, value_dim).
+        query: (..., queries, dim); key: (..., keys, dim); value:
+            (..., keys, value_dim).
         mask: boolean, True = real position, axes of the scores (..., queries, keys).
 
     Returns:
         Output (..., queries, value_dim) and weights (..., queries, keys).
 
     Raises:
-        ValueError: shapes that do not belong together, numbers that are not finite, a mask
-            of the wrong shape or dtype.
+        ValueError: shapes that do not belong together, numbers that are not finite, a
+            mask of the wrong shape or dtype.
     """
     return attend(scaled_dot_scores(query, key), value, mask)
 
@@ -112,7 +119,9 @@ class Projections(NamedTuple):
     output: np.ndarray | None = None
 
 
-def projected_attention(query, items, projections, mask=None) -> tuple[np.ndarray, np.ndarray]:
+def projected_attention(
+    query, items, projections, mask=None
+) -> tuple[np.ndarray, np.ndarray]:
     """Let queries attend to items through learned query, key and value projections.
 
     Args:
@@ -128,12 +137,15 @@ def projected_attention(query, items, projections, mask=None) -> tuple[np.ndarra
         ValueError: as `attention`.
     """
     return attention(
-        query @ projections.query, items @ projections.key, items @ projections.value, mask
+        query @ projections.query,
+        items @ projections.key,
+        items @ projections.value,
+        mask,
     )
 
 
 def projected_attention_vjp(query, items, projections, grad_output, mask=None):
-    """Carry a gradient back through `projected_attention`: to query, items, projections."""
+    """Carry a gradient back to the arguments of `projected_attention`."""
     grads = attention_vjp(
         query @ projections.query,
         items @ projections.key,
@@ -157,7 +169,7 @@ def _projection_vjp(query, items, projections, grads):
 
 
 def split_heads(array: np.ndarray, n_heads: int) -> np.ndarray:
-    """Cut the last axis into heads: (..., length, dim) to (..., heads, length, dim / heads).
+    """Cut the last axis, (..., length, dim), into (..., heads, length, dim / heads).
 
     Raises:
         ValueError: dim does not divide by n_heads.
@@ -186,15 +198,18 @@ def _head_inputs(query, items, projections, n_heads, mask):
 def multi_head_attention(
     query, items, projections, n_heads, mask=None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Attend in several subspaces at once and mix what they bring; self-attention if equal.
+    """Attend in several subspaces at once and mix what they bring.
+
+    Where query and items are the same it is self-attention.
 
     Args:
         query: (..., queries, query_dim).
         items: (..., keys, key_dim); the same array as `query` for self-attention.
-        projections: `Projections` with an output; head h owns the h-th block of columns.
+        projections: `Projections` with an output; head h owns the h-th block of
+            columns.
         n_heads: divides dim.
-        mask: boolean, True = real position, (..., queries, keys) with 1 allowed on all but
-            the last axis; every head uses it.
+        mask: boolean, True = real position, (..., queries, keys) with 1 allowed on all
+            but the last axis; every head uses it.
 
     Returns:
         Output (..., queries, dim) and weights (..., heads, queries, keys).
@@ -207,8 +222,10 @@ def multi_head_attention(
     return merge_heads(output) @ projections.output, weights
 
 
-def multi_head_attention_vjp(query, items, projections, n_heads, grad_output, mask=None):
-    """Carry a gradient back through `multi_head_attention`: to query, items, projections.
+def multi_head_attention_vjp(
+    query, items, projections, n_heads, grad_output, mask=None
+):
+    """Carry a gradient back to the arguments of `multi_head_attention`.
 
     In self-attention the input's gradient is the sum of the first two.
 

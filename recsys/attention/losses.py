@@ -1,10 +1,11 @@
 r"""Losses on scores of users and items, each with its gradient by hand.
 
-Squared error with the indices right: one prediction a_ij and one rating c_ij for each user
-i and item j, and a stated divisor. The three divisors give the same direction and different
-steps: per user the gradient is n_items times that per pair, so a learning rate that works
-for one catalogue diverges for a larger one. Cross-entropy takes classes or shares; its
-gradient is (softmax - target) / batch. Scores here are logits, before softmax or sigmoid.
+Squared error with the indices right: one prediction a_ij and one rating c_ij for each
+user i and item j, and a stated divisor. The three divisors give the same direction and
+different steps: per user the gradient is n_items times that per pair, so a learning
+rate that works for one catalogue diverges for a larger one. Cross-entropy takes classes
+or shares; its gradient is (softmax - target) / batch. Scores here are logits, before
+softmax or sigmoid.
 
 Predictions and targets must have equal shapes: (batch, 1) against (batch,) would
 broadcast to (batch, batch), and every prediction would be pulled to the mean.
@@ -22,9 +23,15 @@ Normalisation = Literal["user", "pair", "observed"]
 
 
 def _divisor(predictions, observed, normalise: Normalisation) -> int:
-    counts = {"user": len(predictions), "pair": predictions.size, "observed": observed.sum()}
+    counts = {
+        "user": len(predictions),
+        "pair": predictions.size,
+        "observed": observed.sum(),
+    }
     if normalise not in counts:
-        raise ValueError(f"normalise: expected one of {sorted(counts)}, got {normalise!r}")
+        raise ValueError(
+            f"normalise: expected one of {sorted(counts)}, got {normalise!r}"
+        )
     if counts[normalise] == 0:
         raise ValueError(
             f"predictions: expected at least one {normalise} to divide by, got none among "
@@ -51,7 +58,7 @@ def squared_error(
     observed: np.ndarray | None = None,
     normalise: Normalisation = "observed",
 ) -> float:
-    """Sum (a_ij - c_ij)^2 over observed pairs and divide by users, pairs or observations.
+    """Sum (a_ij - c_ij)^2 over observed pairs, over users, pairs or observations.
 
     Args:
         predictions: a, (users, items) or (rows,).
@@ -64,8 +71,8 @@ def squared_error(
         The loss.
 
     Raises:
-        ValueError: unequal shapes, a mask that is not boolean, an unknown normalisation,
-            nothing to divide by, or numbers that are not finite.
+        ValueError: unequal shapes, a mask that is not boolean, an unknown
+            normalisation, nothing to divide by, or numbers that are not finite.
     """
     errors, divisor = _residuals(predictions, targets, observed, normalise)
     return float((errors * errors).sum() / divisor)
@@ -74,8 +81,8 @@ def squared_error(
 def squared_error_gradient(predictions, targets, observed=None, normalise="observed"):
     """Differentiate `squared_error` by the predictions: 2 (a_ij - c_ij) / divisor.
 
-    The sign is that of a - c. With the sign of c - a, as it is sometimes printed, descent
-    climbs.
+    The sign is that of a - c. With the sign of c - a, as it is sometimes printed,
+    descent climbs.
 
     Args: as `squared_error`.
 
@@ -117,14 +124,15 @@ def cross_entropy(scores: np.ndarray, targets: np.ndarray) -> float:
 
     Args:
         scores: logits (batch, n_items).
-        targets: classes, whole numbers (batch,), or shares (batch, n_items) that sum to one.
+        targets: classes, whole numbers (batch,), or shares (batch, n_items) that sum to
+            one.
 
     Returns:
         The loss, in nats.
 
     Raises:
-        ValueError: shapes that do not fit, a class outside the catalogue, shares that do
-            not sum to one, scores that are not finite.
+        ValueError: shapes that do not fit, a class outside the catalogue, shares that
+            do not sum to one, scores that are not finite.
     """
     shares = _shares(scores, targets)
     return float(-(shares * log_softmax(scores)).sum(axis=1).mean())
@@ -189,8 +197,8 @@ def _check_labels(scores, labels) -> None:
 def mean_over_batches(batch_means: np.ndarray, batch_sizes: np.ndarray) -> float:
     """Give the mean over all rows from the means of batches and their sizes.
 
-    The last batch is usually shorter, so the mean of the means is something else; and the
-    sum of the means divided by the number of rows is too small by the batch size.
+    The last batch is usually shorter, so the mean of the means is something else; and
+    the sum of the means divided by the number of rows is too small by the batch size.
 
     Args:
         batch_means: (batches,), the mean of each batch.
@@ -205,5 +213,7 @@ def mean_over_batches(batch_means: np.ndarray, batch_sizes: np.ndarray) -> float
     means, sizes = np.asarray(batch_means, dtype=float), np.asarray(batch_sizes)
     check_same_shape("batch_means", means, "batch_sizes", sizes)
     if sizes.sum() <= 0:
-        raise ValueError(f"batch_sizes: expected at least one row, got {sizes.tolist()}")
+        raise ValueError(
+            f"batch_sizes: expected at least one row, got {sizes.tolist()}"
+        )
     return float((means * sizes).sum() / sizes.sum())

@@ -1,11 +1,11 @@
-r"""Losses that look at a few items instead of the whole catalogue, and the sampler for them.
+r"""Losses that look at a few items instead of the catalogue, and their sampler.
 
 BPR compares a positive with a negative (Rendle and others, 2009,
-https://arxiv.org/abs/1205.2618). Sampled softmax estimates the normaliser of cross-entropy
-from n draws: exp(s_t) + (1/n) sum_j exp(s_j) / q_j, where item j was drawn with probability
-q_j among the items other than the target. Its expectation is the full normaliser. The
-target is always there, so its score takes no correction (Khrylchenko and others, 2025,
-https://arxiv.org/abs/2507.09331).
+https://arxiv.org/abs/1205.2618). Sampled softmax estimates the normaliser of
+cross-entropy from n draws: exp(s_t) + (1/n) sum_j exp(s_j) / q_j, where item j was
+drawn with probability q_j among the items other than the target. Its expectation is the
+full normaliser. The target is always there, so its score takes no correction
+(Khrylchenko and others, 2025, https://arxiv.org/abs/2507.09331).
 """
 
 import math
@@ -49,7 +49,9 @@ def bpr_gradient(positive_scores, negative_scores) -> tuple[np.ndarray, np.ndarr
 
 
 def _margin(positive_scores, negative_scores) -> np.ndarray:
-    check_same_shape("positive_scores", positive_scores, "negative_scores", negative_scores)
+    check_same_shape(
+        "positive_scores", positive_scores, "negative_scores", negative_scores
+    )
     margin = positive_scores - negative_scores
     check_finite("positive_scores - negative_scores", margin)
     return margin
@@ -62,7 +64,8 @@ def sampled_softmax(
 
     Args:
         target_scores: (batch,), the score of each target.
-        negative_scores: (batch, n), scores of items drawn among those other than the target.
+        negative_scores: (batch, n), scores of items drawn among those other than the
+            target.
         log_q: (batch, n), the logarithm of the probability with which each was drawn.
 
     Returns:
@@ -88,7 +91,9 @@ def sampled_softmax_gradient(
     Raises:
         ValueError: as `sampled_softmax`.
     """
-    gradient = cross_entropy_gradient(*_corrected(target_scores, negative_scores, log_q))
+    gradient = cross_entropy_gradient(
+        *_corrected(target_scores, negative_scores, log_q)
+    )
     return gradient[:, 0], gradient[:, 1:]
 
 
@@ -100,7 +105,9 @@ def _corrected(target_scores, negative_scores, log_q) -> tuple[np.ndarray, np.nd
         "target_scores", target_scores, "negative_scores[:, 0]", negative_scores[:, 0]
     )
     corrected = negative_scores - log_q - math.log(negative_scores.shape[1])
-    scores = np.concatenate([target_scores[:, None], corrected], axis=1)  # (batch, 1 + n)
+    scores = np.concatenate(
+        [target_scores[:, None], corrected], axis=1
+    )  # (batch, 1 + n)
     return scores, np.zeros(len(scores), dtype=np.int64)
 
 
@@ -109,8 +116,8 @@ def sample_negatives(
 ) -> np.ndarray:
     """Draw items uniformly from those that are not positive, without rejection.
 
-    The r-th item that is not positive is found directly: it lies r places up plus one for
-    each positive at or below it.
+    The r-th item that is not positive is found directly: it lies r places up plus one
+    for each positive at or below it.
 
     Args:
         rng: the source of the draws.
@@ -119,11 +126,12 @@ def sample_negatives(
         n_negatives: draws a row, with replacement.
 
     Returns:
-        Ids (batch, n_negatives), none of them 0 or positive in its row. Each was drawn with
-        probability 1 / (n_items - distinct positives of the row).
+        Ids (batch, n_negatives), none of them 0 or positive in its row. Each was drawn
+        with probability 1 / (n_items - distinct positives of the row).
 
     Raises:
-        ValueError: an id outside the catalogue, or a row whose positives are everything.
+        ValueError: an id outside the catalogue, or a row whose positives are
+            everything.
     """
     check_axes("positives", positives, ("batch", "length"))
     if positives.size and not 0 <= positives.min() <= positives.max() <= n_items:
@@ -133,7 +141,9 @@ def sample_negatives(
         )
     ordered = np.sort(positives, axis=1)
     first = np.diff(ordered, axis=1, prepend=0) > 0  # a repeat or padding is not first
-    distinct = np.sort(np.where(first, ordered, n_items + positives.shape[1] + 1), axis=1)
+    distinct = np.sort(
+        np.where(first, ordered, n_items + positives.shape[1] + 1), axis=1
+    )
     n_left = n_items - first.sum(axis=1, keepdims=True)  # (batch, 1)
     if (n_left < 1).any():
         raise ValueError(
@@ -141,5 +151,7 @@ def sample_negatives(
             f"{int((n_left < 1).argmax())}; drop rows that hold all {n_items} items"
         )
     draws = rng.integers(1, n_left + 1, size=(len(positives), n_negatives))
-    below = distinct - np.arange(positives.shape[1])  # free ids up to each positive, plus one
+    below = distinct - np.arange(
+        positives.shape[1]
+    )  # free ids up to each positive, plus one
     return draws + (below[:, None, :] <= draws[:, :, None]).sum(axis=2)

@@ -1,9 +1,9 @@
-r"""How well each query fits each key: dot, scaled dot, bilinear, cosine, additive, target.
+r"""How well a query fits a key: dot, scaled dot, bilinear, cosine, additive, target.
 
 Every function takes queries (..., queries, dim) and keys (..., keys, dim) with equal
-leading axes and returns scores (..., queries, keys); its `*_vjp` takes the gradient with
-respect to the scores and returns the gradients with respect to the arguments, in their
-order. Matrices multiply from the right, (in, out), as in `query @ matrix`.
+leading axes and returns scores (..., queries, keys); its `*_vjp` takes the gradient
+with respect to the scores and returns the gradients with respect to the arguments, in
+their order. Matrices multiply from the right, (in, out), as in `query @ matrix`.
 
 Sources: additive, Bahdanau and others, 2015 (https://arxiv.org/abs/1409.0473, appendix
 A.1.2); bilinear ("general"), Luong and others, 2015 (https://arxiv.org/abs/1508.04025,
@@ -70,7 +70,9 @@ def scaled_dot_scores_vjp(query, key, grad_scores) -> tuple[np.ndarray, np.ndarr
     return dot_scores_vjp(query, key, grad_scores / math.sqrt(query.shape[-1]))
 
 
-def bilinear_scores(query: np.ndarray, key: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def bilinear_scores(
+    query: np.ndarray, key: np.ndarray, matrix: np.ndarray
+) -> np.ndarray:
     """Score by q_i M k_j, so that queries and keys may have different dimensions.
 
     Args:
@@ -93,7 +95,7 @@ def bilinear_scores_vjp(query, key, matrix, grad_scores) -> tuple[np.ndarray, ..
 
 
 def _unit(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of length one and the inverse of the lengths; both 0 for a zero vector."""
+    """Vectors of length one, and the inverse of the lengths; 0 for a zero vector."""
     length = np.sqrt((array * array).sum(axis=-1, keepdims=True))
     inverse = np.where(length > 0, 1 / np.where(length > 0, length, 1), 0)
     return array * inverse, inverse
@@ -115,7 +117,7 @@ def cosine_scores(query: np.ndarray, key: np.ndarray) -> np.ndarray:
 
 
 def cosine_scores_vjp(query, key, grad_scores) -> tuple[np.ndarray, np.ndarray]:
-    """Carry a gradient back through `cosine_scores`: to query and key; 0 at a zero vector."""
+    """Carry a gradient back to query and key of `cosine_scores`; 0 at a zero vector."""
     units = [_unit(query), _unit(key)]
     grad_units = dot_scores_vjp(units[0][0], units[1][0], grad_scores)
     return tuple(
@@ -141,7 +143,9 @@ def additive_scores(query, key, query_matrix, key_matrix, direction) -> np.ndarr
     return _hidden(query @ query_matrix, key @ key_matrix) @ direction
 
 
-def _hidden(query: np.ndarray, key: np.ndarray, product: np.ndarray | float = 0.0) -> np.ndarray:
+def _hidden(
+    query: np.ndarray, key: np.ndarray, product: np.ndarray | float = 0.0
+) -> np.ndarray:
     check_query_key(query, key)
     return np.tanh(query[..., :, None, :] + key[..., None, :, :] + product)
 
@@ -150,7 +154,9 @@ def additive_scores_vjp(
     query, key, query_matrix, key_matrix, direction, grad_scores
 ) -> tuple[np.ndarray, ...]:
     """Carry a gradient back through `additive_scores`: to its five arguments."""
-    hidden = _hidden(query @ query_matrix, key @ key_matrix)  # (..., queries, keys, hidden)
+    hidden = _hidden(
+        query @ query_matrix, key @ key_matrix
+    )  # (..., queries, keys, hidden)
     grad_direction = matrix_gradient(hidden, grad_scores[..., None])[:, 0]
     grad_sum = grad_scores[..., None] * direction * (1 - hidden * hidden)
     grad_query, grad_key = grad_sum.sum(axis=-2), grad_sum.sum(axis=-3)
@@ -166,7 +172,7 @@ def additive_scores_vjp(
 def target_scores(
     candidate, item, candidate_matrix, bias, item_matrix, product_matrix, direction
 ) -> np.ndarray:
-    """Score a candidate against a past item by <v, tanh(c W_c + b + h W_h + (c * h) W_p)>.
+    """Score a candidate by <v, tanh(c W_c + b + h W_h + (c * h) W_p)> against an item.
 
     DIN feeds a small network with both vectors, their difference and their product. The
     difference needs no matrix of its own: W_c and W_h already hold it.
@@ -185,25 +191,38 @@ def target_scores(
     check_query_key(candidate, item)
     product = candidate[..., :, None, :] * item[..., None, :, :]
     hidden = _hidden(
-        candidate @ candidate_matrix + bias, item @ item_matrix, product @ product_matrix
+        candidate @ candidate_matrix + bias,
+        item @ item_matrix,
+        product @ product_matrix,
     )
     return hidden @ direction
 
 
 def target_scores_vjp(
-    candidate, item, candidate_matrix, bias, item_matrix, product_matrix, direction, grad_scores
+    candidate,
+    item,
+    candidate_matrix,
+    bias,
+    item_matrix,
+    product_matrix,
+    direction,
+    grad_scores,
 ) -> tuple[np.ndarray, ...]:
     """Carry a gradient back through `target_scores`: to its seven arguments."""
     product = candidate[..., :, None, :] * item[..., None, :, :]
     hidden = _hidden(
-        candidate @ candidate_matrix + bias, item @ item_matrix, product @ product_matrix
+        candidate @ candidate_matrix + bias,
+        item @ item_matrix,
+        product @ product_matrix,
     )  # (..., candidates, length, hidden)
     grad_sum = grad_scores[..., None] * direction * (1 - hidden * hidden)
     grad_candidate, grad_item = grad_sum.sum(axis=-2), grad_sum.sum(axis=-3)
     grad_product = grad_sum @ product_matrix.T  # (..., candidates, length, dim)
     return (
-        grad_candidate @ candidate_matrix.T + (grad_product * item[..., None, :, :]).sum(axis=-2),
-        grad_item @ item_matrix.T + (grad_product * candidate[..., :, None, :]).sum(axis=-3),
+        grad_candidate @ candidate_matrix.T
+        + (grad_product * item[..., None, :, :]).sum(axis=-2),
+        grad_item @ item_matrix.T
+        + (grad_product * candidate[..., :, None, :]).sum(axis=-3),
         matrix_gradient(candidate, grad_candidate),
         grad_candidate.reshape(-1, grad_candidate.shape[-1]).sum(axis=0),
         matrix_gradient(item, grad_item),

@@ -1,13 +1,13 @@
 r"""From scores to weights: softmax, sparsemax, and how concentrated the result is.
 
 Softmax at temperature T is the allocation p on the simplex that maximises
-<p, u> + T H(p); sparsemax maximises <p, u> - |p|^2 / 2 and gives exact zeros
-(Martins and Astudillo, 2016, https://arxiv.org/abs/1602.02068, algorithm 1 and section
-2.5). The derivative of each is a vector-Jacobian product, `*_vjp`: from the gradient of a
-loss with respect to the weights to the one with respect to the scores.
+<p, u> + T H(p); sparsemax maximises <p, u> - |p|^2 / 2 and gives exact zeros (Martins
+and Astudillo, 2016, https://arxiv.org/abs/1602.02068, algorithm 1 and section 2.5). The
+derivative of each is a vector-Jacobian product, `*_vjp`: from the gradient of a loss
+with respect to the weights to the one with respect to the scores.
 
-A slice with every position masked has no distribution. Its weights are defined as zeros,
-so that its output and its gradients are zeros too, and never NaN.
+A slice with every position masked has no distribution. Its weights are defined as
+zeros, so that its output and its gradients are zeros too, and never NaN.
 """
 
 import numpy as np
@@ -28,15 +28,16 @@ def softmax(
         scores: float array of any shape, finite (under the mask as well).
         temperature: above 0; low concentrates, high spreads.
         axis: the axis that sums to one.
-        mask: boolean, True = real position; shape of the scores, with 1 allowed on every
-            axis but `axis`. Masked positions get weight 0; a slice with none left gets zeros.
+        mask: boolean, True = real position; shape of the scores, with 1 allowed on
+            every axis but `axis`. Masked positions get weight 0; a slice with none left
+            gets zeros.
 
     Returns:
         Weights, of the shape and dtype of the scores.
 
     Raises:
-        ValueError: a temperature that is not positive, a score that is not finite, a mask
-            of the wrong shape or dtype.
+        ValueError: a temperature that is not positive, a score that is not finite, a
+            mask of the wrong shape or dtype.
     """
     check_temperature(temperature)
     scores = np.asarray(scores)
@@ -55,7 +56,10 @@ def softmax(
 
 
 def softmax_vjp(
-    weights: np.ndarray, grad_weights: np.ndarray, temperature: float = 1.0, axis: int = -1
+    weights: np.ndarray,
+    grad_weights: np.ndarray,
+    temperature: float = 1.0,
+    axis: int = -1,
 ) -> np.ndarray:
     """Carry a gradient back through softmax: p * (g - <p, g>) / T.
 
@@ -97,7 +101,7 @@ def log_softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def sparsemax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Project scores on the simplex: weights that sum to one, most of them exactly zero.
+    """Project scores on the simplex: weights that sum to one, most of them zero.
 
     Args:
         scores: float array, finite.
@@ -116,12 +120,16 @@ def sparsemax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     excess = ordered.cumsum(axis=-1) - 1
     rank = np.arange(1, scores.shape[-1] + 1, dtype=scores.dtype)
     size = (rank * ordered > excess).sum(axis=-1, keepdims=True)
-    threshold = np.take_along_axis(excess, size - 1, axis=-1) / size.astype(scores.dtype)
+    threshold = np.take_along_axis(excess, size - 1, axis=-1) / size.astype(
+        scores.dtype
+    )
     return np.moveaxis(np.maximum(scores - threshold, 0), -1, axis)
 
 
-def sparsemax_vjp(weights: np.ndarray, grad_weights: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Carry a gradient back through sparsemax: centre it on the support, zero elsewhere.
+def sparsemax_vjp(
+    weights: np.ndarray, grad_weights: np.ndarray, axis: int = -1
+) -> np.ndarray:
+    """Carry a gradient back through sparsemax: centred on the support, zero elsewhere.
 
     Sparsemax is piecewise linear, so its Taylor remainder is zero inside a piece.
 
@@ -166,7 +174,7 @@ def entropy(weights: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def effective_number(weights: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Count how many items share the attention: exp(entropy), n for uniform, 1 for one-hot.
+    """Count the items that share the attention: exp(entropy), n if even, 1 if one-hot.
 
     Args:
         weights: as for `entropy`.

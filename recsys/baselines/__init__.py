@@ -1,7 +1,14 @@
-"""Recommenders in NumPy and SciPy that any model has to beat, each small enough to read.
+"""Recommenders without a network that any model has to beat, each small enough to read.
 
-All have ``fit(interactions)`` and ``score(users, history=None)``. Scores may tie;
-the rule that orders ties belongs to the ranking (``recsys.evaluation.TIE_RULE``).
+By what they count: `popularity`, `frequency`, `transitions`, `neighbours`, `up_cf`, `tifu_knn`;
+by what they solve for: `ease`, `als`; `basket_ranker` trains trees on what `proposals` proposes,
+`content` weighs article vectors without training, `blend` adds several up. All have
+`fit(interactions)` and `score(users, history=None)`. `bm25` ranks documents for a query instead.
+All are NumPy and SciPy but the trees, which are scikit-learn's.
+
+Scores may tie; the rule that orders ties belongs to the ranking (`recsys.evaluation.TIE_RULE`).
+`BM25`, `Blend` and `ContentAttention` are imported from their modules; `recency_matrix` stands in
+`recsys.recommender` and is here for whoever writes another.
 """
 
 from recsys.baselines.als import ImplicitALS
@@ -15,5 +22,17 @@ from recsys.baselines.transitions import Markov, TransitionCounter
 from recsys.baselines.up_cf import UPCF
 from recsys.recommender import recency_matrix
 
-__all__ = ["EASE", "TIFUKNN", "UPCF", "BasketRanker", "ImplicitALS", "ItemKNN", "Markov", "PersonalFrequency", "Popularity",
-           "TransitionCounter", "UserKNN", "recency_matrix"]
+__all__ = [
+    "EASE",
+    "TIFUKNN",
+    "UPCF",
+    "BasketRanker",
+    "ImplicitALS",
+    "ItemKNN",
+    "Markov",
+    "PersonalFrequency",
+    "Popularity",
+    "TransitionCounter",
+    "UserKNN",
+    "recency_matrix",
+]

@@ -1,7 +1,5 @@
 """Several recommenders as one: their scores, each put on one scale, added with weights."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,32 +14,44 @@ class Blend:
     before they are added, so that the weights, and not the scales, decide. A model that
     scores every item alike adds nothing.
 
-    Parameters
-    ----------
-    models : recommenders
-        ``fit`` fits each of them.
-    weights : floats, one a model
+    Args:
+        models: recommenders; `fit` fits each of them.
+        weights: floats, one a model.
+
+    Raises:
+        ValueError: more or fewer weights than models, or no model.
     """
 
     def __init__(self, models: Sequence, weights: Sequence[float]) -> None:
-        if len(models) != len(weights):
-            raise ValueError(f"Blend needs one weight for each of {len(models)} models; {len(weights)} came.")
-        self.models, self.weights = models, weights
+        if len(models) != len(weights) or not len(models):
+            raise ValueError(
+                f"weights: expected one weight for each of {len(models)} models, at least one, got "
+                f"{len(weights)}; give both lists one length"
+            )
+        self.models = models
+        self.weights = weights
 
-    def fit(self, interactions: Interactions) -> Blend:
+    def fit(self, interactions: Interactions) -> "Blend":
+        """Fit every model."""
         self.interactions = interactions
         for model in self.models:
             model.fit(interactions)
         return self
 
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+    def score(
+        self, users: np.ndarray, history: Interactions | None = None
+    ) -> np.ndarray:
         """(len(users), n_items) scores."""
-        return sum(weight * standardised(model.score(users, history))
-                   for model, weight in zip(self.models, self.weights, strict=True))
+        parts = [standardised(model.score(users, history)) for model in self.models]
+        return sum(
+            weight * part for weight, part in zip(self.weights, parts, strict=True)
+        )
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:
     """Rows less their mean, divided by their standard deviation; zero where that is zero."""
     centred = scores - scores.mean(axis=1, keepdims=True, dtype=np.float64)
     deviation = centred.std(axis=1, keepdims=True)
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
+    return np.divide(
+        centred, deviation, out=np.zeros_like(centred), where=deviation > 0
+    )

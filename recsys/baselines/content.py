@@ -11,34 +11,33 @@ Sources: kernel regression as attention, Nadaraya (1964) and Watson (1964); what
 against what was clicked, Rocchio (1971).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from recsys.attention.weights import softmax
+from recsys.checks import check_finite
 from recsys.data import Interactions
 from recsys.recommender import histories
 
 
-def softmax_mean(similarities: np.ndarray, sharpness: float, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def softmax_mean(
+    similarities: np.ndarray, sharpness: float, mask: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Average similarities by the softmax of themselves.
 
-    Parameters
-    ----------
-    similarities : (n_candidates, n_past) float array
-    sharpness : float
-        At least 0.
-    mask : (n_candidates, n_past) boolean array
-        False leaves an entry out; a row with none left gets 0.
+    Args:
+        similarities: (n_candidates, n_past) float.
+        sharpness: at least 0.
+        mask: (n_candidates, n_past) bool; False leaves an entry out, a row with none left gets 0.
 
-    Returns
-    -------
-    (n_candidates,) means and (n_candidates, n_past) weights.
+    Returns:
+        (n_candidates,) means and (n_candidates, n_past) weights.
     """
-    if not similarities.shape[1]:
-        return np.zeros(len(similarities)), np.zeros(similarities.shape)
+    n_candidates, n_past = similarities.shape
+    if not n_past:
+        return np.zeros(n_candidates), np.zeros(similarities.shape)
     weights = softmax(sharpness * similarities, mask=mask)
-    return (weights * similarities).sum(axis=1), weights
+    means = (weights * similarities).sum(axis=1)
+    return means, weights
 
 
 class ContentAttention:
@@ -47,58 +46,81 @@ class ContentAttention:
     An article is never evidence for itself: where a candidate stands in the history, it is
     left out of its own average. So what has been clicked can be scored without a leak.
 
-    Parameters
-    ----------
-    vectors : (n_items, dim) float array
-        One for each item; scaled to length 1. A row of zeros is an article without text: as a
-        candidate it scores 0, and as a past one it is passed over.
-    sharpness : float
-        At least 0.
+    Args:
+        vectors: (n_items, dim) float, one for each item; scaled to length 1. A row of zeros is an
+            article without text: as a candidate it scores 0, and as a past one it is passed over.
+        sharpness: at least 0.
 
-    Raises ``ValueError`` for a negative sharpness and vectors that are not finite.
+    Raises:
+        ValueError: a negative sharpness, no vector, or vectors that are not finite.
     """
 
     def __init__(self, vectors: np.ndarray, sharpness: float = 4.0) -> None:
         vectors = np.asarray(vectors, dtype=float)
-        if vectors.ndim != 2 or not np.isfinite(vectors).all():
-            raise ValueError(f"vectors must be finite with two axes; shape {vectors.shape} came.")
+        if vectors.ndim != 2 or not len(vectors):
+            raise ValueError(
+                f"vectors: expected (n_items, dim) with an item, got shape {vectors.shape}"
+            )
+        check_finite("vectors", vectors)
         if not sharpness >= 0:
-            raise ValueError(f"sharpness must be at least 0; {sharpness} came.")
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        self.vectors, self.sharpness = vectors / np.where(length > 0, length, 1), sharpness
+            raise ValueError(f"sharpness: expected at least 0, got {sharpness}")
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n_items, 1)
+        self.vectors = vectors / np.where(length > 0, length, 1)
+        self.sharpness = sharpness
         self.told = length[:, 0] > 0
 
-    def fit(self, interactions: Interactions) -> ContentAttention:
-        """Keep the histories: values above 0 are clicks, 0 skips. Nothing is trained."""
+    def fit(self, interactions: Interactions) -> "ContentAttention":
+        """Keep the histories: values above 0 are clicks, others skips. Nothing is trained.
+
+        Raises:
+            ValueError: more or fewer items than vectors.
+        """
         if interactions.n_items != len(self.vectors):
-            raise ValueError(f"interactions must be over {len(self.vectors)} items, one for each vector; it is over "
-                             f"{interactions.n_items}.")
+            raise ValueError(
+                f"interactions: expected them over {len(self.vectors)} items, one for each vector, "
+                f"got {interactions.n_items}; give every item its vector"
+            )
         self.interactions = interactions
         return self
 
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+    def score(
+        self, users: np.ndarray, history: Interactions | None = None
+    ) -> np.ndarray:
         """(len(users), n_items) scores; all 0 for an empty history."""
         past = histories(self, users, history)
-        everything = np.arange(len(self.vectors))
-        return np.array([self._score(everything, past.items[past.users == row], past.values[past.users == row] > 0)
-                         for row in range(len(users))]).reshape(len(users), -1)
+        scores = np.empty((len(users), past.n_items))
+        clicked = past.values > 0
+        for row in range(len(users)):
+            own = past.users == row
+            liked = past.items[own & clicked]
+            skipped = past.items[own & ~clicked]
+            scores[row] = self._score(liked, skipped)
+        return scores
 
-    def _score(self, candidates: np.ndarray, past: np.ndarray, clicked: np.ndarray) -> np.ndarray:
-        for_it, against = (self.explain(candidates, past[side])[0] for side in (clicked, ~clicked))
+    def _score(self, clicked: np.ndarray, skipped: np.ndarray) -> np.ndarray:
+        """Every item by one history: (n_items,)."""
+        everything = np.arange(len(self.vectors))
+        for_it, _ = self.explain(everything, clicked)
+        against, _ = self.explain(everything, skipped)
         return for_it - against
 
-    def explain(self, candidates: np.ndarray, past: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def explain(
+        self, candidates: np.ndarray, past: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The average likeness to one side of a history, and the weights behind it.
 
-        Parameters
-        ----------
-        candidates, past : (n_candidates,), (n_past,) int arrays
-            Item indices.
+        Args:
+            candidates: (n_candidates,) int, item indices.
+            past: (n_past,) int, item indices.
 
-        Returns
-        -------
-        (n_candidates,) likeness and (n_candidates, n_past) weights.
+        Returns:
+            (n_candidates,) likeness and (n_candidates, n_past) weights.
         """
-        candidates, past = np.asarray(candidates, dtype=int), np.asarray(past, dtype=int)
-        mask = (candidates[:, None] != past[None]) & self.told[past]
-        return softmax_mean(self.vectors[candidates] @ self.vectors[past].T, self.sharpness, mask)
+        candidates = np.asarray(candidates, dtype=int)
+        past = np.asarray(past, dtype=int)
+        asked = self.vectors[candidates]
+        known = self.vectors[past]
+        likeness = asked @ known.T  # (n_candidates, n_past)
+        other = candidates[:, None] != past
+        mask = other & self.told[past]
+        return softmax_mean(likeness, self.sharpness, mask)

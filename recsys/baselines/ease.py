@@ -1,10 +1,9 @@
 """EASE: the linear item-to-item model with a closed form."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.linalg import lapack
 
+from recsys.baselines.fitting import require_log
 from recsys.data import Interactions
 from recsys.recommender import histories, recency_matrix
 
@@ -15,32 +14,44 @@ class EASE:
     min over B of ||X - XB||^2 + l2 ||B||^2 with diag(B) = 0, solved by
     B = I - P / diag(P) columnwise, P = (X'X + l2 I)^-1.
 
-    Parameters
-    ----------
-    l2 : float
-    recency : float
-        Weight of an event of the history at prediction: ``recency ** age``. The
-        fit does not use it.
+    Args:
+        l2: ridge on B, above 0.
+        recency: weight of an event of the history at prediction: `recency ** age`. The
+            fit does not use it.
+
+    Raises:
+        ValueError: an l2 of 0 or below.
 
     Source: Steck (2019), equation 8.
     """
 
     def __init__(self, l2: float = 400.0, recency: float = 1.0) -> None:
         if l2 <= 0:
-            raise ValueError(f"l2 must be positive, so that the inverse exists; {l2} came.")
-        self.l2, self.recency = l2, recency
+            raise ValueError(
+                f"l2: expected a number above 0, so that the inverse exists, got {l2}"
+            )
+        self.l2 = l2
+        self.recency = recency
 
-    def fit(self, interactions: Interactions) -> EASE:
+    def fit(self, interactions: Interactions) -> "EASE":
+        """Invert once: (n_items, n_items) `weights`, B of the formula."""
+        require_log(interactions)
         self.interactions = interactions
         seen = interactions.seen().astype(np.float32)  # counts below 2**24 stay exact
-        gram = (seen.T @ seen.toarray()).T.astype(float)  # symmetric; transposed into Fortran order
+        gram = (seen.T @ seen.toarray()).T.astype(
+            float
+        )  # symmetric; transposed into Fortran order
         gram[np.diag_indices_from(gram)] += self.l2
-        self.weights = invert_positive(gram)
-        self.weights /= -np.diag(self.weights).copy()
-        np.fill_diagonal(self.weights, 0.0)
+        weights = invert_positive(gram)
+        diagonal = np.diag(weights).copy()
+        weights /= -diagonal
+        np.fill_diagonal(weights, 0.0)
+        self.weights = weights
         return self
 
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+    def score(
+        self, users: np.ndarray, history: Interactions | None = None
+    ) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = recency_matrix(histories(self, users, history), self.recency)
         return past @ self.weights
@@ -49,15 +60,21 @@ class EASE:
 def invert_positive(matrix: np.ndarray) -> np.ndarray:
     """Inverse of a symmetric positive definite matrix by Cholesky (LAPACK potrf and potri).
 
-    Parameters
-    ----------
-    matrix : (n, n) float array in Fortran order; it is overwritten
+    Args:
+        matrix: (n, n) float in Fortran order; it is overwritten.
 
-    Raises ``ValueError`` if it is not positive definite.
+    Returns:
+        (n, n) float.
+
+    Raises:
+        ValueError: it is not positive definite.
     """
     factor, failed = lapack.dpotrf(matrix, lower=1, overwrite_a=1)
     if failed:
-        raise ValueError(f"The matrix is not positive definite (leading minor {failed}): raise l2.")
+        raise ValueError(
+            f"matrix: expected it positive definite, got leading minor {failed}; raise l2"
+        )
     inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     lower = np.tril(inverse)
-    return lower + np.tril(lower, -1).T
+    below = np.tril(lower, -1)
+    return lower + below.T

@@ -1,10 +1,11 @@
 """Neighbours: items taken by the same users, and users who took the same items."""
 
-from __future__ import annotations
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
 
+from recsys.baselines.fitting import own_rows, require_log
 from recsys.data import Interactions
 from recsys.recommender import histories, recency_matrix
 
@@ -17,31 +18,38 @@ class ItemKNN:
 
     Similarity is the cosine of two items' columns of the users-by-items matrix of
     zeros and ones, shrunk: both / (sqrt(n_i n_j) + shrinkage). Of each item's
-    similarities to the others only the ``neighbours`` largest are kept.
+    similarities to the others only the `neighbours` largest are kept.
 
-    Parameters
-    ----------
-    neighbours : int
-    shrinkage : float
-        Holds down similarities that rest on few users.
-    recency : float
-        Weight of an event of the history at prediction: ``recency ** age``.
+    Args:
+        neighbours: of each item, that are kept.
+        shrinkage: holds down similarities that rest on few users.
+        recency: weight of an event of the history at prediction: `recency ** age`.
 
     Source: Sarwar and others (2001), Deshpande and Karypis (2004).
     """
 
-    def __init__(self, neighbours: int = 100, shrinkage: float = 10.0, recency: float = 1.0) -> None:
-        self.neighbours, self.shrinkage, self.recency = neighbours, shrinkage, recency
+    def __init__(
+        self, neighbours: int = 100, shrinkage: float = 10.0, recency: float = 1.0
+    ) -> None:
+        self.neighbours = neighbours
+        self.shrinkage = shrinkage
+        self.recency = recency
 
-    def fit(self, interactions: Interactions) -> ItemKNN:
+    def fit(self, interactions: Interactions) -> "ItemKNN":
+        """Find every item's neighbours: `similarity`, (item of the history, item scored)."""
+        require_log(interactions)
         self.interactions = interactions
-        items = interactions.seen().T.tocsr()
-        self.similarity = sparse.vstack([
-            _nearest(_shrunk_cosine(items, items, rows, self.shrinkage, itself=rows), self.neighbours)
-            for rows in _chunks(items.shape[0])]).T.tocsr()  # (item of the history, item scored)
+        items = interactions.seen().T.tocsr()  # (n_items, n_users)
+        kept = []
+        for rows in _chunks(items.shape[0]):
+            similarity = _shrunk_cosine(items[rows], items, self.shrinkage, itself=rows)
+            kept.append(_nearest(similarity, self.neighbours))
+        self.similarity = sparse.vstack(kept).T.tocsr()
         return self
 
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+    def score(
+        self, users: np.ndarray, history: Interactions | None = None
+    ) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = recency_matrix(histories(self, users, history), self.recency)
         return (past @ self.similarity).toarray()
@@ -50,53 +58,90 @@ class ItemKNN:
 class UserKNN:
     """Score of an item = sum of the similarities of the user's nearest users who took it.
 
-    Similarity and shrinkage as in ``ItemKNN``, between rows instead of columns. A
-    fitted user is not a neighbour of their own.
+    Similarity and shrinkage as in `ItemKNN`, between rows instead of columns. Nobody is
+    a neighbour of their own: see `own_rows`.
+
+    Args:
+        neighbours: of each user, that count.
+        shrinkage: holds down similarities that rest on few items.
 
     Source: Resnick and others (1994), in the form for implicit feedback.
     """
 
     def __init__(self, neighbours: int = 100, shrinkage: float = 10.0) -> None:
-        self.neighbours, self.shrinkage = neighbours, shrinkage
+        self.neighbours = neighbours
+        self.shrinkage = shrinkage
 
-    def fit(self, interactions: Interactions) -> UserKNN:
+    def fit(self, interactions: Interactions) -> "UserKNN":
+        """Keep who took what."""
+        require_log(interactions)
         self.interactions = interactions
         self.matrix = interactions.seen()
         return self
 
-    def score(self, users: np.ndarray, history: Interactions | None = None) -> np.ndarray:
+    def score(
+        self, users: np.ndarray, history: Interactions | None = None
+    ) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = histories(self, users, history).seen()
-        scores = np.empty((len(users), self.interactions.n_items))
+        itself = own_rows(self.interactions, users, history)
+        scores = np.empty(past.shape)
         for rows in _chunks(len(users)):
-            itself = None if history is not None else np.asarray(users)[rows]
-            similarity = _shrunk_cosine(past, self.matrix, rows, self.shrinkage, itself)
-            scores[rows] = (_nearest(similarity, self.neighbours) @ self.matrix).toarray()
+            similarity = _shrunk_cosine(
+                past[rows], self.matrix, self.shrinkage, itself[rows]
+            )
+            near = _nearest(similarity, self.neighbours)  # (n_rows, n_fitted_users)
+            scores[rows] = (near @ self.matrix).toarray()
         return scores
 
 
 def _chunks(n: int) -> list[np.ndarray]:
-    return [np.arange(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
+    """Row numbers, some at a time."""
+    starts = range(0, n, CHUNK)
+    return [np.arange(start, min(start + CHUNK, n)) for start in starts]
 
 
-def _shrunk_cosine(left: sparse.csr_matrix, right: sparse.csr_matrix, rows: np.ndarray, shrinkage: float,
-                   itself: np.ndarray | None) -> sparse.csr_matrix:
-    """Similarity of ``left[rows]`` to the rows of ``right``, without those that ``itself`` names; all zeros and ones."""
-    both = (left[rows] @ right.T).tocoo()
-    n_left = np.diff(left.indptr)[rows].astype(float)
+def _shrunk_cosine(
+    left: sparse.csr_matrix,
+    right: sparse.csr_matrix,
+    shrinkage: float,
+    itself: np.ndarray,
+) -> sparse.csr_matrix:
+    """Similarity of rows of zeros and ones to other such rows.
+
+    Args:
+        left: (n_left, n) of zeros and ones.
+        right: (n_right, n) of zeros and ones.
+        shrinkage: added to the geometric mean of the two rows' sums.
+        itself: (n_left,) int, a row of `right` that is left out for each; -1 for none.
+
+    Returns:
+        (n_left, n_right); pairs that share nothing are not stored.
+    """
+    both = (left @ right.T).tocoo()  # how many each pair shares
+    row, column = both.coords
+    n_left = np.diff(left.indptr).astype(float)
     n_right = np.diff(right.indptr).astype(float)
-    values = both.data / (np.sqrt(n_left[both.row] * n_right[both.col]) + shrinkage)
-    keep = slice(None) if itself is None else itself[both.row] != both.col
-    return sparse.csr_matrix((values[keep], (both.row[keep], both.col[keep])), shape=both.shape)
+    product = n_left[row] * n_right[column]
+    values = both.data / (np.sqrt(product) + shrinkage)
+    other = itself[row] != column
+    pairs = row[other], column[other]
+    return sparse.csr_matrix((values[other], pairs), shape=both.shape)
 
 
 def _nearest(similarity: sparse.csr_matrix, neighbours: int) -> sparse.csr_matrix:
     """Keep the largest entries of each row; among equals the smaller column stays."""
     similarity.sort_indices()
     starts = similarity.indptr
-    kept = [start + np.argsort(-similarity.data[start:end], kind="stable")[:neighbours]
-            for start, end in zip(starts[:-1], starts[1:], strict=True)]
+    kept = [np.empty(0, dtype=np.int64)]
+    for start, end in pairwise(starts):
+        values = similarity.data[start:end]
+        descending = np.argsort(-values, kind="stable")
+        kept.append(start + descending[:neighbours])
+    entries = np.concatenate(kept)
     counts = np.minimum(np.diff(starts), neighbours)
-    entries = np.concatenate(kept) if kept else np.empty(0, dtype=int)
-    return sparse.csr_matrix((similarity.data[entries], similarity.indices[entries],
-                              np.concatenate([[0], np.cumsum(counts)])), shape=similarity.shape)
+    ends = np.cumsum(counts)
+    new_starts = np.concatenate([[0], ends])
+    values = similarity.data[entries]
+    columns = similarity.indices[entries]
+    return sparse.csr_matrix((values, columns, new_starts), shape=similarity.shape)

@@ -1,15 +1,15 @@
-"""From impressions to slates: padded rows of what was read before, what was shown, what was clicked.
+"""From impressions to slates: padded rows of what was read, shown and clicked.
 
-Ids are item index + 1, and 0 pads.
+A batch holds each of its articles once, and says which of them a history read and a
+slate showed. Ids are those of `recsys.batches`.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
+from recsys.batches.sequences import PADDING, pad, user_sequences
 from recsys.data.errors import DataError
 from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
@@ -19,9 +19,12 @@ from recsys.data.interactions import Interactions
 class Slates:
     """One row an impression.
 
-    ``users`` (n,), ``history`` (n, length) ids of what the user clicked at earlier times,
-    oldest first and padded on the right, ``shown`` (n, width) ids, and ``clicked`` (n, width)
-    boolean.
+    Args:
+        users: int (n,).
+        history: int64 (n, length), ids of what the user clicked at earlier times,
+            oldest first, padded on the right.
+        shown: int64 (n, width), ids.
+        clicked: boolean (n, width).
     """
 
     users: np.ndarray
@@ -32,86 +35,168 @@ class Slates:
     def __len__(self) -> int:
         return len(self.users)
 
-    def select(self, rows: np.ndarray) -> Slates:
+    def select(self, rows: np.ndarray) -> Self:
         """The rows of a boolean mask or an index array."""
-        return Slates(self.users[rows], self.history[rows], self.shown[rows], self.clicked[rows])
+        return Slates(
+            self.users[rows], self.history[rows], self.shown[rows], self.clicked[rows]
+        )
 
 
 def slates(log: ImpressionLog, max_history: int) -> Slates:
     """Make rows of the impressions that have a click, a skip and a past.
 
-    Parameters
-    ----------
-    log : ImpressionLog
-        Impressions, and the clicks before each.
-    max_history : int
-        The newest clicks that are kept, at least 1.
+    Args:
+        log: impressions, and the clicks before each.
+        max_history: the newest clicks that are kept, at least 1.
 
-    Raises
-    ------
-    ValueError
-        Where no impression has a click, a skip and an earlier click.
+    Returns:
+        The slates, in the order of the log.
+
+    Raises:
+        ValueError: no impression has a click, a skip and an earlier click, or
+            max_history below 1.
     """
     if max_history < 1:
         raise ValueError(f"max_history: expected at least 1, got {max_history}.")
-    past = _split(log.histories.items[log.histories.by_time()] + 1, log.histories)
-    rows = [(user, ids[-max_history:], items + 1, clicked)
-            for row, (user, ids) in enumerate(zip(log.impressions.users, past, strict=True))
-            for items, clicked in [log.impressions.shown(row)]
-            if len(ids) and clicked.any() and not clicked.all()]
-    if not rows:
-        raise ValueError("log: expected an impression with a click, a skip and an earlier click; found none.")
-    users, histories, shown, clicked = zip(*rows, strict=True)
-    return Slates(np.array(users), padded(histories), padded(shown), padded(clicked).astype(bool))
+    past = user_sequences(log.histories)
+    users, histories, shown, clicked = [], [], [], []
+    for row, (user, history) in enumerate(
+        zip(log.impressions.users, past, strict=True)
+    ):
+        items, clicks = log.impressions.shown(row)
+        if not len(history) or clicks.all() or not clicks.any():
+            continue
+        users.append(user)
+        histories.append(history[-max_history:])
+        shown.append(items + 1)
+        clicked.append(clicks)
+    if not users:
+        raise ValueError(
+            "log: expected an impression with a click, a skip and an earlier click; found none."
+        )
+    return Slates(
+        np.array(users), pad(histories), pad(shown), pad(clicked).astype(bool)
+    )
 
 
 def last_histories(log: ImpressionLog) -> Interactions:
-    """What each user has clicked by the end of the log: the past of their last impression, and its clicks.
+    """What each user has clicked by the end of the log.
 
-    The result has one user for each of ``log.impressions.user_ids``; a user without an
-    impression has an empty history.
+    The past of their last impression, and its clicks.
+
+    Args:
+        log: impressions, and the clicks before each.
+
+    Returns:
+        One user for each of `log.impressions.user_ids`; of a user without an impression
+        the history is empty.
     """
-    shown = log.impressions
-    last = np.full(len(shown.user_ids), -1)
-    order = np.lexsort((shown.times, shown.users))
-    last[shown.users[order]] = order  # the latest of equal users is written last
-    past = _split(log.histories.items[log.histories.by_time()], log.histories)
+    impressions = log.impressions
+    order = np.lexsort((impressions.times, impressions.users))
+    last = np.full(len(impressions.user_ids), -1)
+    last[impressions.users[order]] = (
+        order  # of one user's impressions, the latest is written last
+    )
+    past = log.histories.rows_by_user()
     sequences = []
     for row in last:
-        items, clicked = shown.shown(row) if row >= 0 else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool))
-        sequences.append([*(past[row] if row >= 0 else []), *items[clicked]])
-    clicks = Interactions.from_sequences(sequences, shown.item_ids)
-    return replace(clicks, user_ids=shown.user_ids)
-
-
-def _split(ids: np.ndarray, histories: Interactions) -> list[np.ndarray]:
-    ends = np.cumsum(np.bincount(histories.users, minlength=histories.n_users))
-    return np.split(ids, ends[:-1]) if len(ends) else []
-
-
-def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Rows of unequal length as one int64 array, zeros on the right."""
-    array = np.zeros((len(rows), max((len(row) for row in rows), default=0)), dtype=np.int64)
-    for place, row in enumerate(rows):
-        array[place, :len(row)] = row
-    return array
+        if row < 0:
+            sequences.append([])
+            continue
+        items, clicks = impressions.shown(row)
+        before = log.histories.items[past[row]]
+        sequences.append([*before, *items[clicks]])
+    clicked = Interactions.from_sequences(sequences, impressions.item_ids)
+    return replace(clicked, user_ids=impressions.user_ids)
 
 
 def refuse_leaks(data: Slates) -> None:
     """Make sure that nothing shown stands in the history it is scored with.
 
-    A clicked candidate that is left in the history tells every model that compares the two
-    what the label is.
+    A clicked candidate that is left in the history tells every model that compares the
+    two what the label is.
 
-    Raises
-    ------
-    DataError
-        Naming the first such row and id.
+    Args:
+        data: slates.
+
+    Raises:
+        DataError: naming the first such row and id.
     """
-    same = (data.shown[:, :, None] == data.history[:, None, :]) & (data.shown[:, :, None] > 0)  # (n, width, length)
-    wrong = np.argwhere(same)
+    same = data.shown[:, :, None] == data.history[:, None, :]  # (n, width, length)
+    real = data.shown[:, :, None] != PADDING
+    wrong = np.argwhere(same & real)
     if len(wrong):
         row, column, place = wrong[0]
-        raise DataError(f"Row {row} (user {data.users[row]}): the candidate with id {data.shown[row, column]} stands "
-                        f"in its own history, at place {place}; {len(np.unique(wrong[:, 0]))} of {len(data)} rows leak "
-                        "so. Mend: take it out of the history, or split by item before histories are made.")
+        leaking = len(np.unique(wrong[:, 0]))
+        raise DataError(
+            f"Row {row} (user {data.users[row]}): the candidate with id {data.shown[row, column]} stands "
+            f"in its own history, at place {place}; {leaking} of {len(data)} rows leak "
+            "so. Mend: take it out of the history, or split by item before histories are made."
+        )
+
+
+def read_once(
+    articles: np.ndarray, history: np.ndarray, shown: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Take out the articles that stand in a batch, and say where each id finds its own.
+
+    Args:
+        articles: (n_items, ...), what the items are made of.
+        history: int64 (batch, length), ids.
+        shown: int64 (batch, width), ids.
+
+    Returns:
+        Articles (n, ...) in the order of their ids, a row of zeros first where there is
+        padding; the rows of it that `history` and that `shown` mean, int64, shaped as
+        they are.
+    """
+    ids = np.concatenate([history, shown], axis=1)  # (batch, length + width)
+    used, rows = np.unique(ids, return_inverse=True)  # sorted
+    rows = rows.reshape(ids.shape)
+    real = used != PADDING
+    taken = np.zeros((len(used), *articles.shape[1:]), dtype=articles.dtype)
+    taken[real] = articles[used[real] - 1]
+    length = history.shape[1]
+    return taken, rows[:, :length], rows[:, length:]
+
+
+@dataclass(frozen=True)
+class SlateBatches:
+    """Slates with the articles that stand in them, a fresh seeded order in each epoch.
+
+    Args:
+        data: slates.
+        articles: (n_items, ...), what the items are made of.
+        batch_size: slates of a batch.
+        seed: with the number of the epoch it decides the order.
+    """
+
+    data: Slates
+    articles: np.ndarray
+    batch_size: int
+    seed: int = 0
+
+    def __call__(self, epoch: int) -> list[tuple[np.ndarray, ...]]:
+        """Make the batches of one epoch.
+
+        Args:
+            epoch: counted from 0.
+
+        Returns:
+            What `read_once` gives: articles, history (batch, length) and shown
+            (batch, width); then clicked and skipped, boolean (batch, width), both False
+            where padded.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
+        batches = []
+        for start in range(0, len(order), self.batch_size):
+            part = self.data.select(order[start : start + self.batch_size])
+            skipped = ~part.clicked & (part.shown != PADDING)  # (batch, width)
+            batches.append(
+                (
+                    *read_once(self.articles, part.history, part.shown),
+                    part.clicked,
+                    skipped,
+                )
+            )
+        return batches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FigureRenderer:
-    """Gives a picture the alt text that ``recsys.book.show`` stored beside it."""
+    """Gives a picture the alt text that `recsys.book.show` stored beside it."""
 
     mime_priority_overrides = ()
 

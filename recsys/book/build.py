@@ -10,7 +10,7 @@ from recsys.data import card, catalogue
 
 
 def write_cards(at: Path) -> list[Path]:
-    """Write the data card page of every data set below ``book/data``; returns those that changed."""
+    """Write the data card page of every data set below `book/data`; returns those that changed."""
     changed = []
     for name in catalogue():
         path = at / "book" / "data" / f"{name}.md"
@@ -23,7 +23,16 @@ def write_cards(at: Path) -> list[Path]:
 
 def build(at: Path, say=print) -> Path | None:
     """Build the pages; the path of the first page, or None after printing what was wrong."""
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "--warningiserror", "--keep-going", "--all", str(at)]
+    command = [
+        sys.executable,
+        "-c",
+        "from jupyter_book.cli.main import main; main()",
+        "build",
+        "--warningiserror",
+        "--keep-going",
+        "--all",
+        str(at),
+    ]
     done = subprocess.run(command, cwd=at, capture_output=True, text=True)
     if done.returncode:
         say(done.stdout + done.stderr)

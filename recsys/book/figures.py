@@ -1,6 +1,6 @@
 """Figures that say what they show: alt text always, and their data as text beside the picture.
 
-Validation of notebooks compares text, not pixels. So ``show`` writes, as the
+Validation of notebooks compares text, not pixels. So `show` writes, as the
 figure's plain text, a summary of the numbers that were drawn: a figure with
 other data fails, a figure drawn by another version of the library does not.
 """
@@ -20,25 +20,39 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def figure(columns: int = 1, rows: int = 1, height: float = 3.2, **options):
-    """A figure 7 inches wide in the book's style, and its axes; ``options`` go to ``plt.subplots``."""
+    """A figure 7 inches wide in the book's style, and its axes; `options` go to `plt.subplots`."""
     import matplotlib.pyplot as plt
     from cycler import cycler
 
     style = {
-        "figure.facecolor": "white", "savefig.facecolor": "white", "axes.facecolor": "white",
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#dddddd",
-        "axes.axisbelow": True, "font.size": 10, "legend.frameon": False,
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+        "axes.facecolor": "white",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#dddddd",
+        "axes.axisbelow": True,
+        "font.size": 10,
+        "legend.frameon": False,
         "axes.prop_cycle": cycler(color=COLOURS) + cycler(marker=MARKERS),
         "lines.markersize": 4,
     }
     plt.rcParams.update(style)
-    return plt.subplots(rows, columns, figsize=(7, height), layout="constrained", **options)
+    return plt.subplots(
+        rows, columns, figsize=(7, height), layout="constrained", **options
+    )
 
 
 def show(fig, alt: str) -> None:
-    """Display ``fig`` with ``alt`` text, and close it.
+    """Display `fig` with `alt` text, and close it.
 
-    Raises ``ValueError`` for alt text under 20 characters: say what can be seen and what follows from it.
+    Args:
+        fig: of matplotlib.
+        alt: at least 20 characters: what can be seen, and what follows from it.
+
+    Raises:
+        ValueError: a shorter text.
     """
     import matplotlib.pyplot as plt
     from IPython.display import publish_display_data
@@ -51,29 +65,47 @@ def show(fig, alt: str) -> None:
     width = int(fig.get_figwidth() * 100)
     plt.close(fig)
     publish_display_data(
-        {"image/png": base64.b64encode(buffer.getvalue()).decode(),
-         "text/plain": f"Figure: {alt}\n" + "\n".join(line for ax in fig.axes for line in _describe(ax))},
-        metadata={"image/png": {"alt": alt, "width": width}})
+        {
+            "image/png": base64.b64encode(buffer.getvalue()).decode(),
+            "text/plain": f"Figure: {alt}\n"
+            + "\n".join(line for ax in fig.axes for line in _describe(ax)),
+        },
+        metadata={"image/png": {"alt": alt, "width": width}},
+    )
 
 
 def _describe(ax) -> list[str]:
     """The drawn data of one axes, rounded, a line an artist."""
     lines = [f"axes: {ax.get_title()} | x {ax.get_xlabel()} | y {ax.get_ylabel()}"]
     for line in ax.get_lines():
-        lines.append(f"  line {_name(line)}: x {_numbers(line.get_xdata(orig=False))}; y {_numbers(line.get_ydata(orig=False))}")
+        lines.append(
+            f"  line {_name(line)}: x {_numbers(line.get_xdata(orig=False))}; y {_numbers(line.get_ydata(orig=False))}"
+        )
     bars = [patch for patch in ax.patches if hasattr(patch, "get_height")]
     if bars:
-        lines.append(f"  bars: heights {_numbers([bar.get_height() for bar in bars])}; "
-                     f"widths {_numbers([bar.get_width() for bar in bars])}")
+        lines.append(
+            f"  bars: heights {_numbers([bar.get_height() for bar in bars])}; "
+            f"widths {_numbers([bar.get_width() for bar in bars])}"
+        )
     for collection in ax.collections:
-        offsets = np.ma.filled(np.ma.asarray(collection.get_offsets(), dtype=float), np.nan).reshape(-1, 2)
+        offsets = np.ma.filled(
+            np.ma.asarray(collection.get_offsets(), dtype=float), np.nan
+        ).reshape(-1, 2)
         if len(offsets) > 1:
-            lines.append(f"  points {_name(collection)}: x {_numbers(offsets[:, 0])}; y {_numbers(offsets[:, 1])}")
+            lines.append(
+                f"  points {_name(collection)}: x {_numbers(offsets[:, 0])}; y {_numbers(offsets[:, 1])}"
+            )
         elif collection.get_paths():
-            vertices = np.concatenate([path.vertices for path in collection.get_paths()])
-            lines.append(f"  area {_name(collection)}: x {_numbers(vertices[:, 0])}; y {_numbers(vertices[:, 1])}")
+            vertices = np.concatenate(
+                [path.vertices for path in collection.get_paths()]
+            )
+            lines.append(
+                f"  area {_name(collection)}: x {_numbers(vertices[:, 0])}; y {_numbers(vertices[:, 1])}"
+            )
     for image in ax.get_images():
-        lines.append(f"  image: {_numbers(np.asarray(image.get_array(), dtype=float).ravel())}")
+        lines.append(
+            f"  image: {_numbers(np.asarray(image.get_array(), dtype=float).ravel())}"
+        )
     return lines
 
 

@@ -16,12 +16,23 @@ from pathlib import Path
 from recsys.book.claims import ROLE, Claim, agrees
 
 CITED = re.compile(r"\{cited\}`([^`<]+?)\s*<([\w.:-]+)>`")
-RESULT = re.compile(r"(?<![\w.§/-])(?:\d[\d,]*)?\.\d+\b(?!\.\d)|(?<![\w.])\d+(?:\.\d+)?\s?%|(?<![\w.])\d+(?:\.\d+)?\s+per\s?cent\b")
+RESULT = re.compile(
+    r"(?<![\w.§/-])(?:\d[\d,]*)?\.\d+\b(?!\.\d)|(?<![\w.])\d+(?:\.\d+)?\s?%|(?<![\w.])\d+(?:\.\d+)?\s+per\s?cent\b"
+)
 LEFT_ALONE = [
-    re.compile(r"^(```|~~~|:::)\{?(?:code|code-cell|literalinclude|math|figure|image|raw|bibliography).*?^\1", re.M | re.S),
-    re.compile(r"^(```|~~~)(?!\{).*?^\1", re.M | re.S), re.compile(r"\$\$.*?\$\$", re.S), re.compile(r"\$[^$\n]+\$"),
-    re.compile(r"\{[\w:-]+\}`[^`]*`"), re.compile(r"`[^`]*`"), re.compile(r"\]\([^)]*\)"), re.compile(r"<!--.*?-->", re.S),
-    re.compile(r"https?://\S+"), re.compile(r"^---\n.*?\n---\n", re.S),
+    re.compile(
+        r"^(```|~~~|:::)\{?(?:code|code-cell|literalinclude|math|figure|image|raw|bibliography).*?^\1",
+        re.M | re.S,
+    ),
+    re.compile(r"^(```|~~~)(?!\{).*?^\1", re.M | re.S),
+    re.compile(r"\$\$.*?\$\$", re.S),
+    re.compile(r"\$[^$\n]+\$"),
+    re.compile(r"\{[\w:-]+\}`[^`]*`"),
+    re.compile(r"`[^`]*`"),
+    re.compile(r"\]\([^)]*\)"),
+    re.compile(r"<!--.*?-->", re.S),
+    re.compile(r"https?://\S+"),
+    re.compile(r"^---\n.*?\n---\n", re.S),
 ]
 
 
@@ -31,10 +42,14 @@ def prose(path: Path) -> str:
     if path.suffix != ".ipynb":
         return text
     cells = json.loads(text)["cells"]
-    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return "\n\n".join(
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+    )
 
 
-def problems(path: Path, claims: dict[str, Claim], citation_keys: set[str]) -> Iterator[str]:
+def problems(
+    path: Path, claims: dict[str, Claim], citation_keys: set[str]
+) -> Iterator[str]:
     """What is wrong with the numbers of one page, a line each."""
     text = prose(path)
     for match in ROLE.finditer(text):
@@ -47,17 +62,25 @@ def problems(path: Path, claims: dict[str, Claim], citation_keys: set[str]) -> I
         if match.group(2) not in citation_keys:
             yield f"{path.name}: {match.group(1)} cites {match.group(2)}, which is not in the bibliography"
     for result in RESULT.finditer(blank_out(text)):
-        yield (f"{path.name}: bare result {result.group(0).strip()!r} near "
-               f"{' '.join(text[max(0, result.start() - 40):result.end() + 10].split())!r}; make it a claim")
+        yield (
+            f"{path.name}: bare result {result.group(0).strip()!r} near "
+            f"{' '.join(text[max(0, result.start() - 40) : result.end() + 10].split())!r}; make it a claim"
+        )
 
 
 def blank_out(text: str) -> str:
-    """``text`` with everything that is not plain prose replaced by spaces, positions kept."""
+    """`text` with everything that is not plain prose replaced by spaces, positions kept."""
     for pattern in LEFT_ALONE:
         text = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match.group(0)), text)
     return text
 
 
 def citation_keys(at: Path) -> set[str]:
-    """The keys of ``book/references.bib``."""
-    return set(re.findall(r"^@\w+\{([^,\s]+)", (at / "book" / "references.bib").read_text("utf-8"), re.M))
+    """The keys of `book/references.bib`."""
+    return set(
+        re.findall(
+            r"^@\w+\{([^,\s]+)",
+            (at / "book" / "references.bib").read_text("utf-8"),
+            re.M,
+        )
+    )

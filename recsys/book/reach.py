@@ -7,7 +7,9 @@ stands as a string, anywhere in what is reached; all methods count where a base 
 another library, which may call any of them.
 
 It is read from the source, so what goes around names is refused with the mend: `getattr` on a
-module, `eval`, an import by string, and statements that run while a module is imported.
+module, `eval`, an import by string, and statements that run while a module is imported. What it
+cannot see: a method asked for by a name that was put together elsewhere, and what an object of
+another library calls in ours but for the methods of its own subclasses.
 """
 
 from __future__ import annotations
@@ -23,9 +25,20 @@ from pathlib import Path
 from recsys.book.source import Source, Unreachable, bound_in, is_text, read
 
 STOPS = ("recsys.runtime", "recsys.data.loading")
-"""Modules whose functions are not entered: a content hash stands for what they return, or no result hangs on them."""
+"""Modules not entered: a content hash stands for what they return, or no result hangs on them."""
 
-REFUSED = ("eval", "exec", "globals", "__import__", "importlib.import_module", "sys.modules")
+REFUSED = (
+    "eval",
+    "exec",
+    "globals",
+    "vars",
+    "__import__",
+    "importlib.import_module",
+    "operator.attrgetter",
+    "operator.methodcaller",
+    "sys.modules",
+)
+"""What reaches by a string; `getattr` of a module, or of a name put together in the call, is refused too."""
 
 NAMED = re.compile(r"id='@([\w.]+:[\w.]*)@'")
 """A name in the text of a definition that leads to another one."""
@@ -33,7 +46,10 @@ NAMED = re.compile(r"id='@([\w.]+:[\w.]*)@'")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a definition stands: its module, and its name there; `Class.method`, or "" for the module itself."""
+    """Where a definition stands: its module, and its name there.
+
+    `Class.method` for a method, "" for the module itself.
+    """
 
     module: str
     name: str
@@ -64,7 +80,10 @@ class Reached:
     def digest(self) -> str:
         """Hash the code, each definition called by its number in the order, wherever it stands."""
         number = {str(place): str(count) for count, place in enumerate(self.code)}
-        texts = [NAMED.sub(lambda found: f"id={number[found[1]]}", text) for text in self.code.values()]
+        texts = [
+            NAMED.sub(lambda found: f"id={number[found[1]]}", text)
+            for text in self.code.values()
+        ]
         return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
@@ -97,18 +116,27 @@ class _Walk:
         self.strings, self.attributes = set(strings), set(strings)
         self.libraries: set[str] = set()
         self.texts: dict[Place, str] = {}
-        self.waiting: dict[Place, set[Place]] = {}  # of a class or a module: what is reached only if it is asked for
+        self.waiting: dict[
+            Place, set[Place]
+        ] = {}  # of a class or a module: what is reached only if it is asked for
 
     def enter(self, root: Place) -> None:
-        """Read a definition and all that it names; then what is asked for of the classes met, until nothing is new."""
+        """Read a definition and all that it names, until nothing is new.
+
+        Last comes what is asked for of the classes met.
+        """
         todo = [root]
         while todo:
             while todo:
                 place = todo.pop()
                 if place not in self.texts:
                     todo.extend(self._read(place))
-            todo = [place for places in self.waiting.values() for place in places
-                    if place.last in self.attributes and place not in self.texts]
+            todo = [
+                place
+                for places in self.waiting.values()
+                for place in places
+                if place.last in self.attributes and place not in self.texts
+            ]
 
     def ordered(self, root: Place) -> dict[Place, str]:
         """The texts in the order in which a reader meets them who follows each name as it comes."""
@@ -120,8 +148,14 @@ class _Walk:
             if place not in order:
                 order[place] = self.texts[place]
                 named = [by_name[name] for name in NAMED.findall(self.texts[place])]
-                asked = [inner for inner in self.waiting.get(place, ()) if inner in self.texts]
-                todo.extend(reversed([*named, *sorted(asked, key=lambda inner: inner.last)]))
+                asked = [
+                    inner
+                    for inner in self.waiting.get(place, ())
+                    if inner in self.texts
+                ]
+                todo.extend(
+                    reversed([*named, *sorted(asked, key=lambda inner: inner.last)])
+                )
         return order
 
     def source(self, module: str) -> Source | None:
@@ -136,7 +170,7 @@ class _Walk:
         return read(module, path, path.stat().st_mtime_ns, path.stat().st_size)
 
     def resolve(self, dotted: str) -> Place | str:
-        """What a whole name stands for: a definition, a module of ours, or a name of another library."""
+        """What a whole name stands for: a definition, a module of ours, another library's name."""
         module, _, name = dotted.rpartition(".")
         source = self.source(module) if module else None
         if source is not None and name in source.definitions:
@@ -146,7 +180,9 @@ class _Walk:
         if self.source(dotted) is not None:
             return Place(dotted, "")
         if source is not None:
-            raise Unreachable(f"{dotted}: expected a definition or a module of that name, found none")
+            raise Unreachable(
+                f"{dotted}: expected a definition or a module of that name, found none"
+            )
         return dotted
 
     def _read(self, place: Place) -> Iterator[Place]:
@@ -154,29 +190,52 @@ class _Walk:
         self._refuse_loose(source)
         if not place.name:
             self.texts[place] = "a module"
-            self.waiting[place] = {target for name in [*source.definitions, *source.imports]
-                                   if isinstance(target := self.resolve(f"{place.module}.{name}"), Place)}  # fmt: skip
+            self.waiting[place] = {
+                target
+                for name in [*source.definitions, *source.imports]
+                if isinstance(target := self.resolve(f"{place.module}.{name}"), Place)
+            }
             return
         outer, _, method = place.name.partition(".")
         nodes = source.definitions[outer]
         if method:
-            nodes = [node for node in source.class_(outer).body if getattr(node, "name", "") == method]
-        elif source.class_(outer) and not self._has_other_base(source.class_(outer), source):
+            nodes = [
+                node
+                for node in source.class_(outer).body
+                if getattr(node, "name", "") == method
+            ]
+        elif source.class_(outer) and not self._has_other_base(
+            source.class_(outer), source
+        ):
             nodes = [self._without_methods(place, node) for node in nodes]
         reader = _Reader(self, source, place)
-        self.texts[place] = "\n".join(ast.dump(reader.visit(copy.deepcopy(node))) for node in nodes)
+        self.texts[place] = "\n".join(
+            ast.dump(reader.visit(copy.deepcopy(node))) for node in nodes
+        )
         if place.module in STOPS and isinstance(nodes[0], ast.FunctionDef):
-            self.texts[place] = " ".join(["a promise of", *(f"id='@{promised}@'" for promised in reader.found)])
+            self.texts[place] = " ".join(
+                ["a promise of", *(f"id='@{promised}@'" for promised in reader.found)]
+            )
         yield from reader.found
 
     def _without_methods(self, place: Place, node: ast.stmt) -> ast.stmt:
         """A class without the methods that are reached only if they are asked for."""
         if not isinstance(node, ast.ClassDef):
             return node
-        methods = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("__")}
-        self.waiting[place] = {Place(place.module, f"{node.name}.{method}") for method in methods}
-        rest = [inner for inner in node.body if getattr(inner, "name", None) not in methods]
-        return ast.ClassDef(node.name, node.bases, node.keywords, rest, node.decorator_list)
+        methods = {
+            inner.name
+            for inner in node.body
+            if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("__")
+        }
+        self.waiting[place] = {
+            Place(place.module, f"{node.name}.{method}") for method in methods
+        }
+        rest = [
+            inner for inner in node.body if getattr(inner, "name", None) not in methods
+        ]
+        return ast.ClassDef(
+            node.name, node.bases, node.keywords, rest, node.decorator_list
+        )
 
     def _has_other_base(self, node: ast.ClassDef, source: Source) -> bool:
         """Whether a base class, near or far, belongs to another library."""
@@ -192,10 +251,16 @@ class _Walk:
     def _refuse_loose(self, source: Source) -> None:
         for statement in source.loose:
             call = statement.value if isinstance(statement, ast.Expr) else None
-            target = _Reader(self, source, None).meaning(call.func) if isinstance(call, ast.Call) else None
+            target = (
+                _Reader(self, source, None).meaning(call.func)
+                if isinstance(call, ast.Call)
+                else None
+            )
             if not (isinstance(target, Place) and target.module in STOPS):
-                raise Unreachable(f"{source.path.name}, line {statement.lineno}: this runs while the module is imported, "
-                                  "so no name leads to it; put it into a function, or into the value of a name")  # fmt: skip
+                raise Unreachable(
+                    f"{source.path.name}, line {statement.lineno}: this runs while the module is imported, "
+                    "so no name leads to it; put it into a function, or into the value of a name"
+                )
 
 
 class _Reader(ast.NodeTransformer):
@@ -207,7 +272,7 @@ class _Reader(ast.NodeTransformer):
         self.scopes: list[dict[str, str | None]] = []
 
     def meaning(self, node: ast.expr) -> Place | str | None:
-        """What names and dots stand for; None where they begin at a local name, or at something else."""
+        """What names and dots stand for; None where they begin at a local name, or elsewhere."""
         dots = []
         while isinstance(node, ast.Attribute):
             dots.append(node.attr)
@@ -215,7 +280,9 @@ class _Reader(ast.NodeTransformer):
         if not isinstance(node, ast.Name):
             return None
         target = self._first(node.id)
-        while dots and (isinstance(target, str) or isinstance(target, Place) and not target.name):
+        while dots and (
+            isinstance(target, str) or isinstance(target, Place) and not target.name
+        ):
             name = target if isinstance(target, str) else target.module
             target = self.walk.resolve(f"{name}.{dots.pop()}")
         return None if dots else target
@@ -226,7 +293,11 @@ class _Reader(ast.NodeTransformer):
                 return None if scope[name] is None else self.walk.resolve(scope[name])
         if name in self.source.definitions:
             return Place(self.source.module, name)
-        return self.walk.resolve(self.source.imports[name]) if name in self.source.imports else None
+        return (
+            self.walk.resolve(self.source.imports[name])
+            if name in self.source.imports
+            else None
+        )
 
     def _name_or_dots(self, node: ast.Name | ast.Attribute) -> ast.expr:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -235,13 +306,24 @@ class _Reader(ast.NodeTransformer):
         if isinstance(target, Place):
             self.found.append(target)
             return ast.Name(f"@{target}@", node.ctx)
-        called = target or (node.id if isinstance(node, ast.Name) and not any(node.id in scope for scope in self.scopes) else "")
+        called = target or (
+            node.id
+            if isinstance(node, ast.Name)
+            and not any(node.id in scope for scope in self.scopes)
+            else ""
+        )
         if called in REFUSED:
-            raise Unreachable(f"{self.place}: {called} hides what is reached; name it, for example in a dict")
+            raise Unreachable(
+                f"{self.place}: {called} hides what is reached; name it, for example in a dict"
+            )
         if target:
             self.walk.libraries.add(target.partition(".")[0])
             return ast.Name(target, node.ctx)
         if isinstance(node, ast.Attribute):
+            if node.attr == "__subclasses__":
+                raise Unreachable(
+                    f"{self.place}: __subclasses__ hides what is reached; name the classes, for example in a tuple"
+                )
             self.walk.attributes.add(node.attr)
             self.generic_visit(node)
         return node
@@ -252,9 +334,13 @@ class _Reader(ast.NodeTransformer):
         if isinstance(node.func, ast.Name) and node.func.id == "getattr":
             target = self.meaning(node.args[0])
             of_module = isinstance(target, Place) and not target.name
-            if of_module or not isinstance(node.args[1], (ast.Name, ast.Constant, ast.Subscript)):
-                raise Unreachable(f"{self.place}: {ast.unparse(node)} cannot be followed by name; write a dict from the names "
-                                  "to what they stand for")  # fmt: skip
+            if of_module or not isinstance(
+                node.args[1], (ast.Name, ast.Constant, ast.Subscript)
+            ):
+                raise Unreachable(
+                    f"{self.place}: {ast.unparse(node)} cannot be followed by name; write a dict from the names "
+                    "to what they stand for"
+                )
         return self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
@@ -282,13 +368,20 @@ class _Reader(ast.NodeTransformer):
         return node
 
     def _comprehension(self, node: ast.expr) -> ast.expr:
-        names = [inner.id for each in node.generators for inner in ast.walk(each.target) if isinstance(inner, ast.Name)]
+        names = [
+            inner.id
+            for each in node.generators
+            for inner in ast.walk(each.target)
+            if isinstance(inner, ast.Name)
+        ]
         self.scopes.append(dict.fromkeys(names))
         self.generic_visit(node)
         self.scopes.pop()
         return node
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = (
+        _comprehension
+    )
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
         node.annotation = self._annotation(node.annotation)
@@ -301,7 +394,9 @@ class _Reader(ast.NodeTransformer):
             if isinstance(argument, ast.arg):
                 argument.annotation = self._annotation(argument.annotation)
         arguments.defaults = [self.visit(value) for value in arguments.defaults]
-        arguments.kw_defaults = [value and self.visit(value) for value in arguments.kw_defaults]
+        arguments.kw_defaults = [
+            value and self.visit(value) for value in arguments.kw_defaults
+        ]
         return arguments
 
     def _annotation(self, node: ast.expr | None) -> ast.expr | None:
@@ -311,15 +406,33 @@ class _Reader(ast.NodeTransformer):
         return node and self.visit(node)
 
     def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        kept = [statement for statement in body if not is_text(statement) and not isinstance(statement, (ast.Import, ast.ImportFrom))]
+        kept = [
+            statement
+            for statement in body
+            if not is_text(statement)
+            and not isinstance(statement, (ast.Import, ast.ImportFrom))
+        ]
         return [self.visit(statement) for statement in kept] or [ast.Pass()]
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         for name, value in ast.iter_fields(node):
-            if name in ("body", "orelse", "finalbody", "handlers") and isinstance(value, list):
-                setattr(node, name, self._statements(value) if name == "body" or value else [])
+            if name in ("body", "orelse", "finalbody", "handlers") and isinstance(
+                value, list
+            ):
+                setattr(
+                    node,
+                    name,
+                    self._statements(value) if name == "body" or value else [],
+                )
             elif isinstance(value, list):
-                setattr(node, name, [self.visit(item) if isinstance(item, ast.AST) else item for item in value])
+                setattr(
+                    node,
+                    name,
+                    [
+                        self.visit(item) if isinstance(item, ast.AST) else item
+                        for item in value
+                    ],
+                )
             elif isinstance(value, ast.AST):
                 setattr(node, name, self.visit(value))
         return node

@@ -1,4 +1,4 @@
-"""One file of the package as the walk of `recsys.book.reach` reads it: definitions, and what names mean."""
+"""One file as the walk of `recsys.book.reach` reads it: definitions, and what names mean."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Source:
     def _take(self, statement: ast.stmt) -> None:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             self.imports |= imported(statement)
-        elif isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
+        elif (
+            isinstance(statement, ast.If)
+            and ast.unparse(statement.test) == "TYPE_CHECKING"
+        ):
             for inner in statement.body:
                 self._take(inner)
         elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
@@ -43,7 +46,10 @@ class Source:
 
     def class_(self, name: str) -> ast.ClassDef | None:
         """The class of that name, if the name is one's."""
-        return next((node for node in self.definitions[name] if isinstance(node, ast.ClassDef)), None)
+        return next(
+            (node for node in self.definitions[name] if isinstance(node, ast.ClassDef)),
+            None,
+        )
 
 
 @cache
@@ -56,8 +62,13 @@ def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
     """The names that an import binds, each with its full dotted name."""
     if isinstance(statement, ast.ImportFrom):
         if statement.level or statement.names[0].name == "*":
-            raise Unreachable(f"{ast.unparse(statement)}: expected whole names; write out what is imported, and from where")
-        return {alias.asname or alias.name: f"{statement.module}.{alias.name}" for alias in statement.names}
+            raise Unreachable(
+                f"{ast.unparse(statement)}: expected whole names; write out what is imported, and from where"
+            )
+        return {
+            alias.asname or alias.name: f"{statement.module}.{alias.name}"
+            for alias in statement.names
+        }
     bound = {}
     for alias in statement.names:
         first = alias.name.partition(".")[0]
@@ -67,8 +78,15 @@ def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:
 
 def assigned(statement: ast.stmt) -> set[str]:
     """Names that a statement at the top of a file gives a value, or a part of one."""
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    targets = (
+        statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    )
+    return {
+        node.id
+        for target in targets
+        for node in ast.walk(target)
+        if isinstance(node, ast.Name)
+    }
 
 
 def is_text(statement: ast.stmt) -> bool:
@@ -76,16 +94,36 @@ def is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-INNER_SCOPES = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+INNER_SCOPES = (
+    ast.FunctionDef,
+    ast.ClassDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 def bound_in(function: ast.FunctionDef | ast.Lambda) -> dict[str, str | None]:
-    """Names that belong to a function itself, with the dotted name where an import inside it binds them."""
+    """Names that belong to a function itself; of an import inside it, with the dotted name."""
     arguments = function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    bound: dict[str, str | None] = {argument.arg: None for argument in every if argument}
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
+    bound: dict[str, str | None] = {
+        argument.arg: None for argument in every if argument
+    }
     outer: set[str] = set()
-    todo = list(function.body) if isinstance(function, ast.FunctionDef) else [function.body]
+    todo = (
+        list(function.body)
+        if isinstance(function, ast.FunctionDef)
+        else [function.body]
+    )
     while todo:
         node = todo.pop()
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -95,9 +133,15 @@ def bound_in(function: ast.FunctionDef | ast.Lambda) -> dict[str, str | None]:
         elif isinstance(node, ast.Global):
             outer |= set(node.names)
         elif getattr(node, "name", None) and not isinstance(node, ast.alias):
-            bound[node.name] = None  # an inner function or class, an exception that is caught
+            bound[node.name] = (
+                None  # an inner function or class, an exception that is caught
+            )
         if isinstance(node, INNER_SCOPES):
-            todo.extend(inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
+            todo.extend(
+                inner.target
+                for inner in ast.walk(node)
+                if isinstance(inner, ast.NamedExpr)
+            )
         else:
             todo.extend(ast.iter_child_nodes(node))
     return {name: meaning for name, meaning in bound.items() if name not in outer}

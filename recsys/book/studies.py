@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +25,13 @@ from types import ModuleType
 from recsys.book.reach import reach
 from recsys.book.root import root
 
-COMPUTING = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn", "torch": "torch", "paddle": "paddlepaddle"}
+COMPUTING = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "paddle": "paddlepaddle",
+}
 """Libraries whose version can move a result: the name that is imported, and the package."""
 
 
@@ -41,12 +48,16 @@ def study(name: str) -> dict:
     """
     at = root()
     if not _artefact(at, name).is_file():
-        raise StaleStudy(f"studies/{name}.json is not there: run recsys reproduce --full.")
+        raise StaleStudy(
+            f"studies/{name}.json is not there: run recsys reproduce --full."
+        )
     stale, _ = differences(at, name)
     made = json.loads(_artefact(at, name).read_text("utf-8"))
     if stale:
-        raise StaleStudy(f"studies/{name}.json was made from another {' and '.join(stale)}: run recsys reproduce --full "
-                         f"(this study took {made['seconds']:.0f} s last time), and look at what changed.")
+        raise StaleStudy(
+            f"studies/{name}.json was made from another {' and '.join(stale)}: run recsys reproduce --full "
+            f"(this study took {made['seconds']:.0f} s last time), and look at what changed."
+        )
     return made["result"]
 
 
@@ -56,38 +67,59 @@ def names(at: Path) -> list[str]:
 
 
 def differences(at: Path, name: str) -> tuple[list[str], list[str]]:
-    """What makes a study stale, and what is only to be reported, a phrase each; none of either where it is fresh."""
+    """What makes a study stale, and what is only to be reported, a phrase each."""
     made_from = json.loads(_artefact(at, name).read_text("utf-8"))["made_from"]
     here = fingerprint(at, name)
-    stale = [part for part in ("settings", "data", "code") if made_from.get(part) != here[part]]
+    stale = [
+        part
+        for part in ("settings", "data", "code")
+        if made_from.get(part) != here[part]
+    ]
     then, now = made_from.get("versions", {}), here["versions"]
-    versions = [f"version of {package} (then {then.get(package, 'not used')}, here {now.get(package, 'not used')})"
-                for package in sorted({*then, *now}) if then.get(package) != now.get(package)]
+    versions = [
+        f"version of {package} (then {then.get(package, 'not used')}, here {now.get(package, 'not used')})"
+        for package in sorted({*then, *now})
+        if then.get(package) != now.get(package)
+    ]
     if locked(at):
         return stale + versions, []
     return stale, versions
 
 
 def fingerprint(at: Path, name: str) -> dict:
-    """Hashes of a study's settings, of its data, and of the code that it reaches; versions of what computes."""
+    """Hashes of a study's settings, data and reached code, and versions of what computes."""
     module = _module(at, name)
     settings = json.dumps(module.CONFIG, sort_keys=True)
     reached = reach(at, f"studies.{name}", "run", _words(module.CONFIG))
     _refuse_unnamed_data(name, module, reached.strings)
     packages = {COMPUTING[library] for library in reached.libraries & set(COMPUTING)}
-    return {"settings": _hash(settings), "data": _hash(*map(_content, module.DATA)), "code": reached.digest(),
-            "versions": {package: installed(package) for package in sorted(packages)}}
+    return {
+        "settings": _hash(settings),
+        "data": _hash(*map(_content, module.DATA)),
+        "code": reached.digest(),
+        "versions": {package: installed(package) for package in sorted(packages)},
+    }
 
 
 def locked(at: Path) -> bool:
     """Whether every library that computes has the version of `requirements.lock`."""
     lock = at / "requirements.lock"
-    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", lock.read_text("utf-8"), re.M)) if lock.is_file() else {}
-    return all(pins.get(package) == installed(package) for package in COMPUTING.values())
+    pins = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)$", lock.read_text("utf-8"), re.M))
+        if lock.is_file()
+        else {}
+    )
+    return all(
+        pins.get(package) == installed(package) for package in COMPUTING.values()
+    )
 
 
 def missing_data(at: Path, name: str) -> list[str]:
-    """The optional data sets of a study that can't be had on this machine; a needed one raises `DataError`."""
+    """The optional data sets of a study that can't be had on this machine.
+
+    Raises:
+        DataError: one that is not optional can't be had.
+    """
     from recsys.data import DataError, entry, fetch
 
     missing = []
@@ -102,14 +134,26 @@ def missing_data(at: Path, name: str) -> list[str]:
 
 
 def run_study(at: Path, name: str) -> float:
-    """Run a study and write its artefact; returns the processor seconds it took, whatever else ran beside it."""
+    """Run a study and write its artefact.
+
+    Returns:
+        The processor seconds it took, whatever else ran beside it.
+    """
     module = _module(at, name)
     made_from = fingerprint(at, name)
     start = time.process_time()
     result = module.run(module.CONFIG)
     seconds = time.process_time() - start
-    artefact = {"made_from": made_from, "config": module.CONFIG, "seconds": round(seconds, 1), "result": result}
-    _artefact(at, name).write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
+    artefact = {
+        "made_from": made_from,
+        "config": module.CONFIG,
+        "seconds": round(seconds, 1),
+        "result": result,
+    }
+    path = _artefact(at, name)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
+    os.replace(partial, path)  # a kill leaves the one before
     return seconds
 
 
@@ -118,7 +162,9 @@ def _artefact(at: Path, name: str) -> Path:
 
 
 def _module(at: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"study_{name}", at / "studies" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"study_{name}", at / "studies" / f"{name}.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -127,20 +173,26 @@ def _module(at: Path, name: str) -> ModuleType:
 def _words(value: object) -> set[str]:
     """Every string of a nested setting, keys too."""
     if isinstance(value, dict):
-        return {word for key, inner in value.items() for word in (_words(key) | _words(inner))}
+        return {
+            word
+            for key, inner in value.items()
+            for word in (_words(key) | _words(inner))
+        }
     if isinstance(value, (list, tuple)):
         return {word for inner in value for word in _words(inner)}
     return {value} if isinstance(value, str) else set()
 
 
 def _refuse_unnamed_data(name: str, module: ModuleType, strings: set[str]) -> None:
-    """A data set that the code or the settings name has to stand in DATA: its content is part of the fingerprint."""
+    """Require in DATA each data set that is named: its content is part of the fingerprint."""
     from recsys.data import catalogue
 
     unnamed = strings & set(catalogue()) - set(module.DATA)
     if unnamed:
-        raise StaleStudy(f"studies/{name}.py: expected every data set that it reads in DATA, got none for "
-                         f"{', '.join(sorted(unnamed))}; add it there.")
+        raise StaleStudy(
+            f"studies/{name}.py: expected every data set that it reads in DATA, got none for "
+            f"{', '.join(sorted(unnamed))}; add it there."
+        )
 
 
 def _content(data: str) -> str:
@@ -148,7 +200,12 @@ def _content(data: str) -> str:
     from recsys.data import entry
 
     known = entry(data)
-    return " ".join([known.content or "", *(f"{form} {tables}" for form, tables in sorted(known.tables.items()))])
+    return " ".join(
+        [
+            known.content or "",
+            *(f"{form} {tables}" for form, tables in sorted(known.tables.items())),
+        ]
+    )
 
 
 def installed(package: str) -> str:

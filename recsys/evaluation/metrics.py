@@ -1,208 +1,407 @@
 """Ranking and rating metrics: arrays in, one number a user out.
 
-The list metrics start from ``hits``, a boolean array of shape (n_users, k): is
-the item at this place of the user's list relevant? and ``n_relevant``, how many
+The list metrics start from `hits`, a boolean array of shape (n_users, k): is
+the item at this place of the user's list relevant? and `n_relevant`, how many
 relevant items the user has in all. Sources: Jarvelin and Kekalainen (2002) for
 nDCG; Herlocker and others (2004) for the rest; the metrics chapter derives each.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.stats import rankdata
 
-NDCG_VARIANTS = ("capped", "all-relevant", "full-k", "retrieved", "clipped-discount", "clipped-discount-all-relevant")
-"""Six meanings of one name; see ``ndcg``."""
+from recsys.checks import check_finite
+
+NDCG_VARIANTS = (
+    "capped",
+    "all-relevant",
+    "full-k",
+    "retrieved",
+    "clipped-discount",
+    "clipped-discount-all-relevant",
+)
+"""Six meanings of one name; see `ndcg`."""
 
 
 def precision(hits: np.ndarray) -> np.ndarray:
     """Share of each list that is relevant: hits / k."""
-    return _checked(hits).mean(axis=1)
+    _check_hits(hits)
+    return hits.mean(axis=1)
 
 
 def recall(hits: np.ndarray, n_relevant: np.ndarray) -> np.ndarray:
     """Share of each user's relevant items that the list holds: hits / relevant."""
-    return _checked(hits, n_relevant).sum(axis=1) / n_relevant
+    _check_hits(hits, n_relevant)
+    return hits.sum(axis=1) / n_relevant
 
 
 def hit_rate(hits: np.ndarray) -> np.ndarray:
     """1.0 where the list holds at least one relevant item."""
-    return _checked(hits).any(axis=1).astype(float)
+    _check_hits(hits)
+    return hits.any(axis=1).astype(float)
 
 
 def reciprocal_rank(hits: np.ndarray) -> np.ndarray:
     """1 / place of the first relevant item, 0 where the list has none; its mean is MRR."""
-    first = _checked(hits).argmax(axis=1)
+    _check_hits(hits)
+    first = hits.argmax(axis=1)
     return np.where(hits.any(axis=1), 1.0 / (first + 1), 0.0)
 
 
 def average_precision(hits: np.ndarray, n_relevant: np.ndarray) -> np.ndarray:
     """Mean over min(k, relevant) of the precision at each hit; its mean over users is MAP."""
-    k = _checked(hits, n_relevant).shape[1]
-    at_each = np.cumsum(hits, axis=1) / np.arange(1, k + 1)
-    return (at_each * hits).sum(axis=1) / np.minimum(n_relevant, k)
+    _check_hits(hits, n_relevant)
+    k = hits.shape[1]
+    found = np.cumsum(hits, axis=1)  # (n_users, k)
+    precision_at = found / np.arange(1, k + 1)
+    total = (precision_at * hits).sum(axis=1)
+    return total / np.minimum(n_relevant, k)
 
 
-def ndcg(hits: np.ndarray, n_relevant: np.ndarray, variant: str = "capped") -> np.ndarray:
+def ndcg(
+    hits: np.ndarray, n_relevant: np.ndarray, variant: str = "capped"
+) -> np.ndarray:
     """Discounted gain of each list over an ideal, with discount 1 / log2(place + 1).
 
-    Parameters
-    ----------
-    hits : (n_users, k) bool array
-    n_relevant : (n_users,) int array, at least 1
-    variant : str
-        What the ideal is, and the discount:
+    Args:
+        hits: (n_users, k) bool.
+        n_relevant: (n_users,) int, at least 1.
+        variant: what the ideal is, and the discount:
 
-        - ``capped``: the best list of length k that exists, min(k, relevant) hits. The default.
-        - ``all-relevant``: all relevant items, even those beyond place k.
-        - ``full-k``: k hits, even for users who do not have k relevant items.
-        - ``retrieved``: the hits of this very list, sorted to the front; what a
-          metric computes that is shown only the k retrieved items.
-        - ``clipped-discount``: as capped, with discount 1 / max(1, log2(place)), so
-          that places 1 and 2 count the same.
-        - ``clipped-discount-all-relevant``: both of these.
+            - `capped`: the best list of length k that exists, min(k, relevant) hits. The default.
+            - `all-relevant`: all relevant items, even those beyond place k.
+            - `full-k`: k hits, even for users who do not have k relevant items.
+            - `retrieved`: the hits of this very list, sorted to the front; what a
+              metric computes that is shown only the k retrieved items.
+            - `clipped-discount`: as capped, with discount 1 / max(1, log2(place)), so
+              that places 1 and 2 count the same.
+            - `clipped-discount-all-relevant`: both of these.
 
-    Returns
-    -------
-    (n_users,) float array
+    Returns:
+        (n_users,) float.
 
     Source: Jarvelin and Kekalainen (2002), whose own discount is the clipped one;
     Burges and others (2005) for log2(place + 1).
     """
-    if variant not in NDCG_VARIANTS:
-        raise ValueError(f"Unknown nDCG variant {variant!r}; expected one of {', '.join(NDCG_VARIANTS)}.")
-    k = _checked(hits, n_relevant).shape[1]
-    ideal_hits = {"all-relevant": n_relevant, "clipped-discount-all-relevant": n_relevant, "full-k": np.full(len(hits), k),
-                  "retrieved": hits.sum(axis=1)}.get(variant, np.minimum(n_relevant, k))
-    places = np.arange(1, max(k, int(np.max(ideal_hits, initial=1))) + 1)
-    discount = 1 / (np.maximum(1, np.log2(places)) if variant.startswith("clipped") else np.log2(places + 1))
-    gain = hits @ discount[:k]
-    ideal = np.concatenate([[0.0], np.cumsum(discount)])[ideal_hits]
+    _check_hits(hits, n_relevant)
+    k = hits.shape[1]
+    ideal_hits = _ideal_hits(hits, n_relevant, variant)  # (n_users,)
+    n_places = max(k, int(ideal_hits.max(initial=1)))
+    places = np.arange(1, n_places + 1)
+    if variant.startswith("clipped"):
+        discount = 1 / np.maximum(1, np.log2(places))
+    else:
+        discount = 1 / np.log2(places + 1)
+    gain = hits @ discount[:k]  # (n_users,)
+    gain_of_hits = np.concatenate([[0.0], np.cumsum(discount)])
+    ideal = gain_of_hits[ideal_hits]  # (n_users,)
     return np.divide(gain, ideal, out=np.zeros(len(hits)), where=ideal > 0)
 
 
+def _ideal_hits(hits: np.ndarray, n_relevant: np.ndarray, variant: str) -> np.ndarray:
+    """How many hits the ideal list of a variant of nDCG has: (n_users,) int."""
+    n_users, k = hits.shape
+    if variant in ("capped", "clipped-discount"):
+        return np.minimum(n_relevant, k)
+    if variant in ("all-relevant", "clipped-discount-all-relevant"):
+        return np.asarray(n_relevant)
+    if variant == "full-k":
+        return np.full(n_users, k)
+    if variant == "retrieved":
+        return hits.sum(axis=1)
+    raise ValueError(
+        f"variant: expected one of {', '.join(NDCG_VARIANTS)}, got {variant!r}"
+    )
+
+
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Chance that a positive scores above a negative, ties counting half, over all rows."""
-    return float(auc_per_user(np.zeros(len(labels), dtype=int), labels, scores)[0])
+    """Chance that a positive scores above a negative, ties counting half, over all rows.
 
+    Args:
+        labels: (n,) of 0 and 1, or bool; n at least 1.
+        scores: (n,) numbers that can be ordered.
 
-def auc_per_user(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """AUC within each user, in the order of ``np.unique(users)``; NaN where one class is missing.
+    Returns:
+        The AUC; NaN where one class is missing.
 
-    Parameters
-    ----------
-    users, labels, scores : (n,) arrays
-        Labels are 0 or 1.
+    Raises:
+        ValueError: as `auc_per_user`, or no row at all.
     """
-    labels = np.asarray(labels, dtype=bool)
-    if np.isnan(scores).any():
-        raise ValueError(f"Row {int(np.isnan(scores).argmax())}: a score is NaN; AUC needs numbers that can be ordered.")
+    if not len(labels):
+        raise ValueError(
+            "labels: expected at least one, got none; drop empty groups before"
+        )
+    one_group = np.zeros(len(labels), dtype=int)
+    return float(auc_per_user(one_group, labels, scores)[0])
+
+
+def auc_per_user(
+    users: np.ndarray, labels: np.ndarray, scores: np.ndarray
+) -> np.ndarray:
+    """AUC within each user, in the order of `np.unique(users)`; NaN where one class is missing.
+
+    Args:
+        users: (n,) of whatever tells users apart.
+        labels: (n,) of 0 and 1, or bool.
+        scores: (n,) numbers that can be ordered.
+
+    Returns:
+        (n_users,) float.
+
+    Raises:
+        ValueError: unequal lengths, a label that is neither 0 nor 1, or a score that is NaN.
+    """
+    users, scores = np.asarray(users), np.asarray(scores)
+    labels = _binary(labels)
+    if not users.shape == labels.shape == scores.shape or labels.ndim != 1:
+        raise ValueError(
+            f"users, labels and scores: expected three vectors of one length, got shapes "
+            f"{users.shape}, {labels.shape} and {scores.shape}; flatten them alike"
+        )
+    _check_numbers("scores", scores)
     _, group = np.unique(users, return_inverse=True)
-    overall = rankdata(scores, method="dense")
-    key = group * (len(scores) + 1) + overall  # orders rows by user, then score
-    ranks = rankdata(key) - (np.cumsum(np.bincount(group)) - np.bincount(group))[group]
+    sizes = np.bincount(group)  # (n_users,)
+    before = np.cumsum(sizes) - sizes  # rows of the users that stand before
+    place = rankdata(scores, method="dense")
+    by_user_then_score = group * (len(scores) + 1) + place
+    ranks = (
+        rankdata(by_user_then_score) - before[group]
+    )  # within the user, ties at their mean
     positives = np.bincount(group, weights=labels)
-    negatives = np.bincount(group) - positives
-    wins = np.bincount(group, weights=ranks * labels) - positives * (positives + 1) / 2
+    negatives = sizes - positives
+    rank_sum = np.bincount(group, weights=ranks * labels)
+    wins = rank_sum - positives * (positives + 1) / 2
     pairs = positives * negatives
-    return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    undefined = np.full(len(pairs), np.nan)
+    return np.divide(wins, pairs, out=undefined, where=pairs > 0)
+
+
+def _binary(labels: np.ndarray) -> np.ndarray:
+    """Labels as booleans, if they are 0 and 1."""
+    labels = np.asarray(labels)
+    numeric = labels.dtype.kind in "biuf"
+    wrong = (
+        np.flatnonzero((labels != 0) & (labels != 1))
+        if numeric
+        else np.arange(labels.size)
+    )
+    if wrong.size:
+        first = labels.ravel()[wrong[0]]
+        raise ValueError(
+            f"labels: expected 0 and 1 or booleans, got {first!r} in row {wrong[0]}; "
+            "compare first, for example labels = ratings >= 4"
+        )
+    return labels.astype(bool)
+
+
+def _check_numbers(name: str, values: np.ndarray) -> None:
+    """Require numbers that can be ordered; infinite ones can."""
+    if values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{name}: expected numbers, got dtype {values.dtype}; convert them before"
+        )
+    wrong = np.flatnonzero(np.isnan(values))
+    if wrong.size:
+        raise ValueError(
+            f"{name}: expected numbers that can be ordered, got NaN in row {wrong[0]}; "
+            "the model that made them is at fault"
+        )
 
 
 def rmse(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Root of the mean squared error over all rows at once (not a mean of batch means)."""
-    return float(np.sqrt(np.mean(_errors(truth, predicted) ** 2)))
+    """Root of the mean squared error over all rows at once (not a mean of batch means).
 
+    Args:
+        truth: (n,) numbers, n at least 1.
+        predicted: (n,) numbers.
 
-def mae(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean absolute error over all rows at once."""
-    return float(np.mean(np.abs(_errors(truth, predicted))))
+    Returns:
+        The error, in units of the truth.
 
-
-def rmse_per_user(users: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """RMSE within each user, in the order of ``np.unique(users)``."""
-    return np.sqrt(_mean_by_user(users, _errors(truth, predicted) ** 2))
-
-
-def mae_per_user(users: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """MAE within each user, in the order of ``np.unique(users)``."""
-    return _mean_by_user(users, np.abs(_errors(truth, predicted)))
+    Raises:
+        ValueError: other shapes, or no row.
+    """
+    truth = np.asarray(truth, dtype=float)
+    predicted = np.asarray(predicted, dtype=float)
+    if truth.shape != predicted.shape or truth.ndim != 1 or not truth.size:
+        raise ValueError(
+            f"truth and predicted: expected two vectors of one length, got shapes {truth.shape} "
+            f"and {predicted.shape}; (n,) against (n, 1) would broadcast to a square, and of no "
+            "row there is no mean"
+        )
+    errors = predicted - truth
+    return float(np.sqrt(np.mean(errors**2)))
 
 
 def coverage(ranked: np.ndarray, n_items: int) -> float:
     """Share of the catalogue that stands in at least one list; places holding -1 are empty."""
-    return len(np.unique(ranked[ranked >= 0])) / n_items
+    ranked = check_lists(ranked, n_items)
+    listed = np.unique(ranked[ranked >= 0])
+    return len(listed) / n_items
 
 
 def gini(counts: np.ndarray) -> float:
-    """How unequally ``counts`` (exposures of every item, zeros included) are spread: 0 equal, near 1 one takes all.
+    """How unequally exposures are spread: 0 equal, near 1 one item takes all.
 
     The mean absolute difference between two items, over twice the mean.
+
+    Args:
+        counts: (n_items,) exposures of every item, zeros included.
+
+    Returns:
+        The coefficient.
+
+    Raises:
+        ValueError: a count below 0 or not finite, or no exposure at all.
     """
     counts = np.sort(np.asarray(counts, dtype=float))
-    if counts.size == 0 or counts[0] < 0 or counts.sum() == 0:
-        raise ValueError("Gini needs counts of at least 0 with a positive sum; "
-                         f"{counts.size} counts with the sum {counts.sum()} came.")
+    total = counts.sum()
+    if counts.ndim != 1 or not np.isfinite(total) or total <= 0 or counts[0] < 0:
+        raise ValueError(
+            f"counts: expected a vector of finite counts from 0 with a positive sum, got shape "
+            f"{counts.shape} with sum {total}; count the exposures of every item"
+        )
     n = len(counts)
-    return float((2 * np.arange(1, n + 1) - n - 1) @ counts / (n * counts.sum()))
+    signs = (
+        2 * np.arange(1, n + 1) - n - 1
+    )  # how often an item is the larger one, less the smaller
+    return float(signs @ counts / (n * total))
 
 
-def novelty(ranked: np.ndarray, n_users_of_item: np.ndarray, n_users: int) -> np.ndarray:
-    """Mean over each list of -log2(share of users who have the item), an item of nobody counted as of one user.
+def novelty(
+    ranked: np.ndarray, n_users_of_item: np.ndarray, n_users: int
+) -> np.ndarray:
+    """Mean of -log2(share of users who know the item) over each list, in bits.
 
-    Parameters
-    ----------
-    ranked : (n_lists, k) int array
-    n_users_of_item : (n_items,) int array
-    n_users : int
+    An item nobody has counts as one that a single user has.
+
+    Args:
+        ranked: (n_lists, k) int; places holding -1 are empty and left out.
+        n_users_of_item: (n_items,) int.
+        n_users: at least 1.
+
+    Returns:
+        (n_lists,) float; NaN for a list without an item.
+
+    Raises:
+        ValueError: an item outside the catalogue, or counts that are not one an item.
 
     Source: mean inverse user frequency, Zhou and others (2010).
     """
-    surprise = -np.log2(np.maximum(n_users_of_item, 1) / n_users)
-    return surprise[ranked].mean(axis=1)
+    n_users_of_item = np.asarray(n_users_of_item)
+    if n_users_of_item.ndim != 1 or n_users < 1:
+        raise ValueError(
+            f"n_users_of_item and n_users: expected one count an item and at least 1 user, got "
+            f"shape {n_users_of_item.shape} and {n_users}; count over the fitted log"
+        )
+    check_finite("n_users_of_item", n_users_of_item)
+    ranked = check_lists(ranked, len(n_users_of_item))
+    surprise = -np.log2(np.maximum(n_users_of_item, 1) / n_users)  # (n_items,)
+    filled = ranked >= 0
+    total = np.where(filled, surprise[ranked], 0).sum(axis=1)
+    return _over(total, filled.sum(axis=1))
 
 
 def intra_list_diversity(ranked: np.ndarray, features: np.ndarray) -> np.ndarray:
     """Mean of 1 - cosine over all pairs of a list.
 
-    Parameters
-    ----------
-    ranked : (n_lists, k) int array, k at least 2
-    features : (n_items, d) float array
-        An all-zero row is at distance 1 from everything.
+    Args:
+        ranked: (n_lists, k) int, k at least 2; places holding -1 are empty and left out.
+        features: (n_items, d) finite floats. An all-zero row is at distance 1 from everything.
+
+    Returns:
+        (n_lists,) float; NaN for a list of fewer than two items.
+
+    Raises:
+        ValueError: k below 2, an item outside the catalogue, features that are not finite.
 
     Source: Ziegler and others (2005), as distance in place of similarity.
     """
+    features = np.asarray(features)
+    if features.ndim != 2:
+        raise ValueError(f"features: expected (n_items, d), got shape {features.shape}")
+    check_finite("features", features)
+    ranked = check_lists(ranked, len(features))
     k = ranked.shape[1]
     if k < 2:
-        raise ValueError(f"Diversity is about pairs: lists of at least 2 items are needed, k={k} came.")
+        raise ValueError(
+            f"ranked: expected lists of at least 2 items, got k={k}; diversity is about pairs"
+        )
     norms = np.linalg.norm(features, axis=1, keepdims=True)
-    unit = np.divide(features, norms, out=np.zeros(features.shape), where=norms > 0)[ranked]  # (n_lists, k, d)
-    total = (unit.sum(axis=1) ** 2).sum(axis=1) - (unit ** 2).sum(axis=(1, 2))  # sum over ordered pairs
-    return 1 - total / (k * (k - 1))
+    unit = np.divide(features, norms, out=np.zeros(features.shape), where=norms > 0)
+    filled = ranked >= 0
+    vectors = np.where(filled[..., None], unit[ranked], 0)  # (n_lists, k, d)
+    length_of_sum = (vectors.sum(axis=1) ** 2).sum(axis=1)
+    own_lengths = (vectors**2).sum(axis=(1, 2))
+    similarity = length_of_sum - own_lengths  # summed over ordered pairs
+    n_filled = filled.sum(axis=1)
+    return 1 - _over(similarity, n_filled * (n_filled - 1))
 
 
-def _checked(hits: np.ndarray, n_relevant: np.ndarray | None = None) -> np.ndarray:
-    if hits.ndim != 2 or hits.dtype != bool:
-        raise ValueError(f"hits must be a boolean array (n_users, k); {hits.dtype} of shape {hits.shape} came.")
-    if n_relevant is not None:
-        if np.shape(n_relevant) != (len(hits),):
-            raise ValueError(f"n_relevant must have one number a user, shape ({len(hits)},); "
-                             f"shape {np.shape(n_relevant)} came.")
-        bad = np.flatnonzero(n_relevant < np.maximum(1, hits.sum(axis=1)))
-        if bad.size:
-            raise ValueError(f"User {bad[0]} has {int(hits[bad[0]].sum())} hits but n_relevant={n_relevant[bad[0]]}; "
-                             "leave out users with nothing relevant, and count every relevant item.")
-    return hits
+def check_lists(ranked: np.ndarray, n_items: int) -> np.ndarray:
+    """Require lists of items of a catalogue.
+
+    Args:
+        ranked: (n_lists, k) int; -1 is an empty place.
+        n_items: how many items there are.
+
+    Returns:
+        `ranked` as an array.
+
+    Raises:
+        ValueError: another shape or dtype, an item outside the catalogue, or one twice in a list.
+    """
+    ranked = np.asarray(ranked)
+    if ranked.ndim != 2 or ranked.dtype.kind not in "iu":
+        raise ValueError(
+            f"ranked: expected whole numbers of shape (n_lists, k), got {ranked.dtype} of shape "
+            f"{ranked.shape}; top_k makes such lists"
+        )
+    outside = (ranked < -1) | (ranked >= n_items)
+    if outside.any():
+        row, place = np.argwhere(outside)[0]
+        raise ValueError(
+            f"ranked: expected item indices from 0 to {n_items - 1} and -1 for an empty place, "
+            f"got {ranked[row, place]} in row {row}; look ids up with item_index"
+        )
+    in_order = np.sort(ranked, axis=1)
+    twice = (in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)
+    if twice.any():
+        row, place = np.argwhere(twice)[0]
+        raise ValueError(
+            f"ranked: expected distinct items in a list, got {in_order[row, place]} twice in row "
+            f"{row}; keep the first of them"
+        )
+    return ranked
 
 
-def _errors(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    truth, predicted = np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float)
-    if truth.shape != predicted.shape or truth.ndim != 1:
-        raise ValueError(f"Truth and prediction must be two vectors of one length; shapes {truth.shape} and "
-                         f"{predicted.shape} came. ((n,) against (n, 1) would broadcast to a square.)")
-    return predicted - truth
+def _over(total: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """A mean, NaN of nothing."""
+    undefined = np.full(len(total), np.nan)
+    return np.divide(total, n, out=undefined, where=n > 0)
 
 
-def _mean_by_user(users: np.ndarray, values: np.ndarray) -> np.ndarray:
-    _, group = np.unique(users, return_inverse=True)
-    return np.bincount(group, weights=values) / np.bincount(group)
+def _check_hits(hits: np.ndarray, n_relevant: np.ndarray | None = None) -> None:
+    """Require hits, and numbers of relevant items that can have given them."""
+    dtype, shape = getattr(hits, "dtype", type(hits).__name__), np.shape(hits)
+    if dtype != bool or len(shape) != 2 or not shape[1]:
+        raise ValueError(
+            f"hits: expected a boolean array (n_users, k), got {dtype} of shape {shape}; "
+            "hits_of makes one"
+        )
+    if n_relevant is None:
+        return
+    if np.shape(n_relevant) != (len(hits),):
+        raise ValueError(
+            f"n_relevant: expected one number a user, shape ({len(hits)},), got shape "
+            f"{np.shape(n_relevant)}; it counts the relevant items in and out of the list"
+        )
+    n_hits = hits.sum(axis=1)
+    enough = np.asarray(n_relevant) >= np.maximum(1, n_hits)
+    wrong = np.flatnonzero(~enough)
+    if wrong.size:
+        user = wrong[0]
+        raise ValueError(
+            f"n_relevant: expected at least 1 and at least the hits, got {n_relevant[user]} for "
+            f"user {user} with {int(n_hits[user])} hits; leave out users with nothing relevant, "
+            "and count every relevant item"
+        )

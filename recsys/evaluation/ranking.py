@@ -1,175 +1,465 @@
 """From scores to lists: the k best items of each user, with a stated rule for ties."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import sparse
 
 from recsys.data import Interactions
+from recsys.evaluation.metrics import check_lists
 from recsys.recommender import Recommender
 
 TIE_RULES = ("item-index", "reverse-item-index", "random")
 TIE_RULE = "item-index"
-"""Among items of equal score the one with the smaller index, that is the smaller id, comes first."""
+"""Among items of equal score the one with the smaller index, so the smaller id, comes first."""
+
+CHUNK_BYTES = 64 * 2**20
+"""Scores held at one time; the number of users in a chunk follows from it."""
 
 
-def top_k(scores: np.ndarray, k: int, exclude: sparse.csr_matrix | None = None,
-          ties: str = TIE_RULE, seed: int = 0) -> np.ndarray:
+def top_k(
+    scores: np.ndarray,
+    k: int,
+    exclude: sparse.csr_matrix | None = None,
+    ties: str = TIE_RULE,
+    seed: int = 0,
+) -> np.ndarray:
     """The k best items of each row, best first.
 
-    Parameters
-    ----------
-    scores : (n_users, n_items) float array
-        -inf means never; NaN is refused.
-    k : int
-    exclude : (n_users, n_items) sparse matrix, optional
-        Items that may not be returned: the stored entries of each row.
-    ties : str
-        One of ``TIE_RULES``; ``seed`` matters for ``"random"`` only.
+    Args:
+        scores: (n_users, n_items) float; -inf means never, NaN is refused.
+        k: from 1 to n_items.
+        exclude: (n_users, n_items) sparse matrix: items that may not be returned are the
+            entries of each row that are not 0.
+        ties: one of `TIE_RULES`.
+        seed: of the one permutation that `ties="random"` draws for all rows.
 
-    Returns
-    -------
-    (n_users, k) int array
-        -1 fills the places for which a user has no item left.
+    Returns:
+        (n_users, k) int; -1 fills the places for which a user has no item left.
 
-    Raises
-    ------
-    ValueError
-        If a score is NaN (the first such user is named), k is out of range, or the rule is unknown.
+    Raises:
+        ValueError: a score that is NaN (the first such row is named), a k out of range, an
+            `exclude` of another shape than the scores, or an unknown rule.
     """
-    n_users, n_items = np.shape(scores)
-    if not 1 <= k <= n_items:
-        raise ValueError(f"k must be from 1 to the number of items, {n_items}; k={k} came.")
-    if ties not in TIE_RULES:
-        raise ValueError(f"Unknown tie rule {ties!r}; expected one of {', '.join(TIE_RULES)}.")
+    scores = np.asarray(scores)
+    if scores.ndim != 2:
+        raise ValueError(
+            f"scores: expected (n_users, n_items), got shape {scores.shape}"
+        )
+    n_items = scores.shape[1]
+    check_k(k, n_items)
     if exclude is not None:
-        scores = np.array(scores)
-        rows = np.repeat(np.arange(n_users), np.diff(exclude.indptr))
-        _refuse_nan(scores[rows, exclude.indices], rows)
-        scores[rows, exclude.indices] = -np.inf
+        scores = _without(scores, nonzero_entries("exclude", exclude, scores.shape))
     if ties == "item-index":
         return _best(scores, k)
-    order = np.arange(n_items)[::-1] if ties == "reverse-item-index" else np.random.default_rng(seed).permutation(n_items)
+    order = _tie_order(ties, n_items, seed)
     best = _best(scores[:, order], k)
     return np.where(best >= 0, order[best], -1)
+
+
+def check_k(k: int, n_items: int) -> None:
+    """Require a list that the catalogue can fill.
+
+    Raises:
+        ValueError: k is below 1 or above n_items.
+    """
+    if not 1 <= k <= n_items:
+        raise ValueError(
+            f"k: expected 1 to {n_items}, the number of items, got k={k}; ask for a shorter list"
+        )
+
+
+def nonzero_entries(name: str, matrix, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """A users-by-items matrix, row by row, without its stored zeros.
+
+    Args:
+        name: of the argument, for the error.
+        matrix: sparse, of any format; it is left as it is.
+        shape: that it must have.
+
+    Returns:
+        In CSR format; its stored entries are the items meant.
+
+    Raises:
+        ValueError: another shape, which would be read as somebody else's rows.
+    """
+    rows = sparse.csr_matrix(matrix)
+    if rows.shape != tuple(shape):
+        raise ValueError(
+            f"{name}: expected one row a user and one column an item, {tuple(shape)}, got "
+            f"{rows.shape}; build it with interactions.of_users(users).seen()"
+        )
+    if rows.nnz and not rows.data.all():
+        rows = rows.copy()
+        rows.eliminate_zeros()
+    return rows
+
+
+def _without(scores: np.ndarray, exclude: sparse.csr_matrix) -> np.ndarray:
+    """A copy of the scores, -inf at the entries of `exclude`."""
+    rows, items = _rows_of(exclude), exclude.indices
+    _refuse_nan(scores[rows, items], rows)
+    kept = np.array(
+        scores, dtype=np.result_type(scores, np.float16)
+    )  # whole numbers have no -inf
+    kept[rows, items] = -np.inf
+    return kept
+
+
+def _rows_of(matrix: sparse.csr_matrix) -> np.ndarray:
+    """The row of each stored entry."""
+    entries_of_row = np.diff(matrix.indptr)
+    return np.repeat(np.arange(matrix.shape[0]), entries_of_row)
+
+
+def _tie_order(ties: str, n_items: int, seed: int) -> np.ndarray:
+    """The items in the order in which equals are to stand."""
+    if ties == "reverse-item-index":
+        return np.arange(n_items)[::-1]
+    if ties == "random":
+        return np.random.default_rng(seed).permutation(n_items)
+    raise ValueError(f"ties: expected one of {', '.join(TIE_RULES)}, got {ties!r}")
 
 
 def _best(scores: np.ndarray, k: int) -> np.ndarray:
     """One partition, then exact order and exact ties where they matter."""
     n_items = scores.shape[1]
-    best = np.argpartition(scores, n_items - k, axis=1)[:, n_items - k:]
+    best = np.argpartition(scores, n_items - k, axis=1)[
+        :, n_items - k :
+    ]  # (n_users, k)
     values = np.take_along_axis(scores, best, axis=1)
-    _refuse_nan(values.max(axis=1), np.arange(len(values)))  # NumPy orders NaN last: one in the row is among these
-    # A partition takes any of the items that tie at the edge: take the first ones instead.
-    edge = values.min(axis=1, keepdims=True)
-    equal, kept = scores == edge, values == edge
-    if np.count_nonzero(equal) > np.count_nonzero(kept):  # one count of all costs a tenth of one a row
-        for row in np.flatnonzero(np.count_nonzero(equal, axis=1) > np.count_nonzero(kept, axis=1)):
-            above = best[row][~kept[row]]
-            best[row] = np.concatenate([above, np.flatnonzero(equal[row])[:k - len(above)]])
-            values[row] = scores[row, best[row]]
+    largest = values.max(axis=1)  # NumPy orders NaN last: one in the row is among these
+    _refuse_nan(largest, np.arange(len(values)))
+    _first_at_the_edge(scores, best, values)
     order = np.lexsort((best, -values), axis=1)
     best = np.take_along_axis(best, order, axis=1)
-    best[np.take_along_axis(values, order, axis=1) == -np.inf] = -1
+    values = np.take_along_axis(values, order, axis=1)
+    best[values == -np.inf] = -1
     return best
+
+
+def _first_at_the_edge(
+    scores: np.ndarray, best: np.ndarray, values: np.ndarray
+) -> None:
+    """Of items that tie with the last one taken, take the first; changes best and values.
+
+    A partition takes any of them.
+    """
+    k = best.shape[1]
+    edge = values.min(axis=1, keepdims=True)  # (n_users, 1)
+    equal, kept = scores == edge, values == edge
+    if np.count_nonzero(equal) == np.count_nonzero(
+        kept
+    ):  # a tenth of the cost of a count a row
+        return
+    n_equal = np.count_nonzero(equal, axis=1)
+    n_kept = np.count_nonzero(kept, axis=1)
+    for row in np.flatnonzero(n_equal > n_kept):
+        above = best[row][~kept[row]]
+        first = np.flatnonzero(equal[row])[: k - len(above)]
+        best[row] = np.concatenate([above, first])
+        values[row] = scores[row, best[row]]
 
 
 def _refuse_nan(values: np.ndarray, rows: np.ndarray) -> None:
     wrong = np.flatnonzero(np.isnan(values))
     if wrong.size:
-        raise ValueError(f"Row {rows[wrong[0]]} has a NaN score: the model is at fault.")
+        raise ValueError(
+            f"scores: expected numbers that can be ordered, got NaN in row {rows[wrong[0]]}; "
+            "the model that made them is at fault"
+        )
 
 
-def recommend(model: Recommender, users: np.ndarray, k: int = 10,
-              exclude: Interactions | sparse.csr_matrix | str | None = "seen",
-              history: Interactions | None = None, ties: str = TIE_RULE) -> np.ndarray:
-    """The k items to show each of ``users``: distinct, best first, ties by ``ties``.
+def chunks(n_users: int, n_items: int) -> Iterator[slice]:
+    """Cut users so that the scores of one chunk take `CHUNK_BYTES` at most, or are one user's."""
+    size = max(1, CHUNK_BYTES // (8 * max(n_items, 1)))
+    for start in range(0, n_users, size):
+        yield slice(start, min(start + size, n_users))
 
-    Parameters
-    ----------
-    model : Recommender, fitted
-    users : (n,) int array of user indices
-    exclude : what may not be shown
-        ``"seen"``: what is in ``history``, or else in the data the model was fitted
-        on (``model.interactions``). Interactions or a users-by-items matrix: those
-        instead. ``None``: nothing, which is right where people buy the same again.
-    history : Interactions, optional
-        Serves these histories in place of the fitted ones, one row a user.
 
-    Returns
-    -------
-    (n, k) int array of item indices
+def checked_scores(
+    model: Recommender,
+    users: np.ndarray,
+    n_items: int,
+    history: Interactions | None = None,
+) -> np.ndarray:
+    """Scores of a model, if it returns one for each user and item.
 
-    Raises
-    ------
-    ValueError
-        If a user has fewer than k items left, or the model holds no data to exclude.
+    Args:
+        model: fitted.
+        users: (n,) int, user indices.
+        n_items: that the scores must cover.
+        history: handed on where given.
+
+    Returns:
+        (n, n_items) float.
+
+    Raises:
+        ValueError: the model returned another shape.
     """
-    users = np.asarray(users)
-    if isinstance(exclude, str):
-        exclude = _seen_by(model, users, history, exclude)
-    elif isinstance(exclude, Interactions):
-        exclude = exclude.seen()[users]
-    best = top_k(model.score(users, history=history), k, exclude, ties)
-    short = np.flatnonzero((best < 0).any(axis=1))
-    if short.size:
-        left = int((best[short[0]] >= 0).sum())
-        raise ValueError(f"User {users[short[0]]} has only {left} items left of the k={k} asked for. "
-                         "Ask for fewer, or exclude fewer.")
+    if history is None:
+        scores = np.asarray(model.score(users))
+    else:
+        scores = np.asarray(model.score(users, history=history))
+    expected = (len(users), n_items)
+    if scores.shape != expected:
+        raise ValueError(
+            f"score(): expected one row a user and one column an item, {expected}, got "
+            f"{scores.shape} from {type(model).__name__}; mend the model"
+        )
+    return scores
+
+
+def recommend(
+    model: Recommender,
+    users: np.ndarray,
+    k: int = 10,
+    exclude: Interactions | sparse.csr_matrix | str | None = "seen",
+    history: Interactions | None = None,
+    ties: str = TIE_RULE,
+) -> np.ndarray:
+    """The k items to show each of `users`: distinct, best first, ties by `ties`.
+
+    Whatever `exclude` is, a log or a matrix, its rows are those of the log that the user
+    indices belong to: without `history` the users of the fitted log, of whom row
+    `users[r]` is looked up; with `history`, which has one row for each of `users`, row r.
+
+    Args:
+        model: fitted.
+        users: (n,) int, user indices in the fitted log.
+        k: from 1 to the number of items.
+        exclude: what may not be shown. "seen": what is in `history`, or else in the data
+            the model was fitted on (`model.interactions`). A log, or a sparse matrix of users
+            by items with entries that are not 0: what is in those instead. None: nothing, which
+            is right where people buy the same again.
+        history: serves these histories in place of the fitted ones, one row for each of `users`.
+        ties: one of `TIE_RULES`.
+
+    Returns:
+        (n, k) int, item indices. Scores are made for `CHUNK_BYTES` at a time.
+
+    Raises:
+        ValueError: a user has fewer than k items left, the model holds no data to exclude, users
+            that are not indices, or an `exclude` or a `history` with other users or items.
+    """
+    users = _user_indices(users)
+    if history is not None and history.n_users != len(users):
+        raise ValueError(
+            f"history: expected one user for each of the {len(users)} rows asked for, got "
+            f"{history.n_users}; build it with Interactions.from_sequences or of_users"
+        )
+    hidden = _hidden(model, users, exclude, history)
+    n_items = _n_items(model, users, hidden, history)
+    check_k(k, n_items)
+    best = np.empty((len(users), k), dtype=np.int64)
+    for rows in chunks(len(users), n_items):
+        past = (
+            None
+            if history is None
+            else history.of_users(np.arange(rows.start, rows.stop))
+        )
+        scores = checked_scores(model, users[rows], n_items, past)
+        best[rows] = top_k(scores, k, None if hidden is None else hidden[rows], ties)
+    _refuse_short(best, users)
     return best
 
 
-def _seen_by(model, users, history, exclude) -> sparse.csr_matrix:
-    if exclude != "seen":
-        raise ValueError(f'exclude must be "seen", interactions, a matrix or None; {exclude!r} came.')
+def _user_indices(users: np.ndarray) -> np.ndarray:
+    """Users as a vector of whole numbers."""
+    given = np.asarray(users)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise ValueError(
+            f"users: expected a vector of user indices, got {given.dtype} of shape {given.shape}; "
+            "look ids up with interactions.user_index(ids)"
+        )
+    return given.astype(np.int64)
+
+
+def _n_items(model, users, hidden, history) -> int:
+    """How many items a model scores; one that keeps no log is asked about one user."""
+    if hasattr(model, "interactions"):
+        return model.interactions.n_items
     if history is not None:
-        return history.seen()
-    if not hasattr(model, "interactions"):
-        raise ValueError("The model keeps no `interactions`, so what was seen is unknown: "
-                         "pass exclude=<the interactions it was fitted on>, or exclude=None.")
-    return model.interactions.of_users(users).seen()
+        return history.n_items
+    if hidden is not None:
+        return hidden.shape[1]
+    return np.shape(model.score(users[:1]))[-1]
+
+
+def _hidden(model, users, exclude, history) -> sparse.csr_matrix | None:
+    """What each of `users` may not be shown, one row for each."""
+    if exclude is None:
+        return None
+    fitted = getattr(model, "interactions", None)
+    if isinstance(exclude, str):
+        exclude = _seen_by(fitted, history, exclude)
+    if isinstance(exclude, Interactions):
+        _refuse_other_vocabulary(exclude, fitted, of_users=history is None)
+        exclude = exclude.seen()
+    n_users, n_items = np.shape(exclude)
+    if fitted is not None:
+        n_users, n_items = fitted.n_users, fitted.n_items
+    if history is not None:
+        return nonzero_entries("exclude", exclude, (len(users), n_items))
+    matrix = nonzero_entries("exclude", exclude, (n_users, n_items))
+    unknown = np.flatnonzero((users < 0) | (users >= n_users))
+    if unknown.size:
+        raise ValueError(
+            f"users: expected indices from 0 to {n_users - 1}, got {users[unknown[0]]}; serve a "
+            "stranger with history="
+        )
+    return matrix[users]
+
+
+def _seen_by(
+    fitted: Interactions | None, history: Interactions | None, exclude: str
+) -> Interactions:
+    """The log that "seen" stands for."""
+    if exclude != "seen":
+        raise ValueError(
+            f'exclude: expected "seen", interactions, a sparse matrix or None, got {exclude!r}'
+        )
+    if history is not None:
+        return history
+    if fitted is None:
+        raise ValueError(
+            "exclude: expected a model that keeps its `interactions`, got one that does not, so "
+            "what was seen is unknown; pass exclude=<the interactions it was fitted on>, or "
+            "exclude=None"
+        )
+    return fitted
+
+
+def _refuse_other_vocabulary(
+    log: Interactions, fitted: Interactions | None, of_users: bool
+) -> None:
+    """Require that indices mean in `log` what they mean in the fitted one."""
+    if fitted is None or log is fitted:
+        return
+    if not np.array_equal(log.item_ids, fitted.item_ids):
+        raise ValueError(
+            f"exclude: expected the {fitted.n_items} items the model was fitted on, got other item "
+            f"ids, {log.n_items} of them; number both logs along one vocabulary"
+        )
+    if of_users and not np.array_equal(log.user_ids, fitted.user_ids):
+        raise ValueError(
+            f"exclude: expected the {fitted.n_users} users the model was fitted on, got other user "
+            f"ids, {log.n_users} of them; hand in the log with all users, or history="
+        )
+
+
+def _refuse_short(best: np.ndarray, users: np.ndarray) -> None:
+    """Require that nobody's list has an empty place."""
+    short = np.flatnonzero((best < 0).any(axis=1))
+    if short.size:
+        first = short[0]
+        n_left = np.count_nonzero(best[first] >= 0)
+        raise ValueError(
+            f"k: expected at most the items left, got k={best.shape[1]} for user {users[first]} "
+            f"who has only {n_left} left; ask for fewer, or exclude fewer"
+        )
 
 
 def hits_of(ranked: np.ndarray, relevant: sparse.csr_matrix) -> np.ndarray:
-    """Which places of ``ranked`` hold a relevant item, as a boolean array of its shape.
+    """Which places of `ranked` hold a relevant item.
 
-    Parameters
-    ----------
-    ranked : (n_users, k) int array; -1 is an empty place
-    relevant : (n_users, n_items) sparse matrix, entries are the relevant items
+    Args:
+        ranked: (n_users, k) int, distinct items in a row; -1 is an empty place.
+        relevant: (n_users, n_items) sparse matrix; entries that are not 0 are the relevant items.
+
+    Returns:
+        (n_users, k) bool.
+
+    Raises:
+        ValueError: an item twice in a list or outside the catalogue, or another number of rows.
     """
-    n_items, relevant = relevant.shape[1], relevant.sorted_indices()
-    truth = np.repeat(np.arange(len(ranked)), np.diff(relevant.indptr)) * n_items + relevant.indices
-    truth = np.append(truth, -1)  # a place past the end for items above every relevant one
-    listed = np.arange(len(ranked))[:, None] * n_items + ranked
-    found = truth[np.searchsorted(truth[:-1], listed)] == listed
+    n_users, n_items = len(ranked), relevant.shape[1]
+    ranked = check_lists(ranked, n_items)
+    relevant = nonzero_entries(
+        "relevant", relevant, (n_users, n_items)
+    ).sorted_indices()
+    truth = (
+        _rows_of(relevant) * n_items + relevant.indices
+    )  # one number a pair, ascending
+    past_the_end = np.append(truth, -1)  # a place for items above every relevant one
+    listed = np.arange(n_users)[:, None] * n_items + ranked  # (n_users, k)
+    found = past_the_end[np.searchsorted(truth, listed)] == listed
     return found & (ranked >= 0)
 
 
-def sampled_hits(scores: np.ndarray, target: np.ndarray, n_negatives: int, k: int,
-                 exclude: sparse.csr_matrix, seed: int = 0) -> np.ndarray:
-    """The sampled protocol, kept to show its effect: one target against ``n_negatives`` random items.
+def sampled_hits(
+    scores: np.ndarray,
+    target: np.ndarray,
+    n_negatives: int,
+    k: int,
+    exclude: sparse.csr_matrix,
+    seed: int = 0,
+) -> np.ndarray:
+    """The sampled protocol, kept to show its effect: one target against random items.
 
     Negatives are drawn uniformly, with replacement, from items the user has not in
-    ``exclude`` and that are not the target. Ties go against the target.
+    `exclude` and that are not the target. Ties go against the target.
 
-    Parameters
-    ----------
-    scores : (n_users, n_items) array
-    target : (n_users,) int array
+    Args:
+        scores: (n_users, n_items) numbers.
+        target: (n_users,) int, item indices.
+        n_negatives: how many are drawn for each user, at least 1.
+        k: places of the list, at least 1.
+        exclude: (n_users, n_items) sparse matrix; entries that are not 0 are never drawn.
+        seed: of the draws.
 
-    Returns
-    -------
-    (n_users, k) bool array, as ``hits`` everywhere
+    Returns:
+        (n_users, k) bool, as `hits` everywhere.
+
+    Raises:
+        ValueError: a score that is NaN, a target outside the catalogue, other shapes, or a user
+            with nothing left to draw.
 
     Source: Krichene and Rendle (2020), section 3.
     """
+    scores = np.asarray(scores)
+    target = _checked_target(target, scores, n_negatives, k)
+    exclude = nonzero_entries("exclude", exclude, scores.shape)
+    everything = np.arange(scores.shape[1])
     rng = np.random.default_rng(seed)
     hits = np.zeros((len(scores), k), dtype=bool)
     for row, item in enumerate(target):
-        taken = np.append(exclude.indices[exclude.indptr[row]:exclude.indptr[row + 1]], item)
-        allowed = np.setdiff1d(np.arange(scores.shape[1]), taken)
-        place = int((scores[row, rng.choice(allowed, n_negatives)] >= scores[row, item]).sum())
+        seen = exclude.indices[exclude.indptr[row] : exclude.indptr[row + 1]]
+        allowed = np.setdiff1d(everything, np.append(seen, item))
+        if not allowed.size:
+            raise ValueError(
+                f"exclude: expected items left to draw from, got all of them in row {row}; leave "
+                "that user out"
+            )
+        drawn = rng.choice(allowed, n_negatives)
+        place = np.count_nonzero(scores[row, drawn] >= scores[row, item])
         if place < k:
             hits[row, place] = True
     return hits
+
+
+def _checked_target(
+    target: np.ndarray, scores: np.ndarray, n_negatives: int, k: int
+) -> np.ndarray:
+    """One item of the catalogue for each row of scores that can be ordered."""
+    if scores.ndim != 2 or n_negatives < 1 or k < 1:
+        raise ValueError(
+            f"scores, n_negatives and k: expected (n_users, n_items) and two numbers of at least "
+            f"1, got shape {scores.shape}, {n_negatives} and {k}"
+        )
+    n_users, n_items = scores.shape
+    target = np.asarray(target)
+    if target.shape != (n_users,) or target.dtype.kind not in "iu":
+        raise ValueError(
+            f"target: expected one item index for each of {n_users} rows, got {target.dtype} of "
+            f"shape {target.shape}"
+        )
+    check_lists(target[:, None], n_items)
+    if (target < 0).any():
+        raise ValueError(
+            f"target: expected an item in every row, got -1 in row {target.argmin()}"
+        )
+    _refuse_nan(
+        scores.max(axis=1, initial=-np.inf), np.arange(n_users)
+    )  # NaN wins a maximum
+    return target

@@ -23,8 +23,14 @@ from recsys.data import Interactions
 class PlantedInterests:
     """The log and the truth behind it.
 
-    ``item_topics`` and ``item_styles`` are (n_items,), ``topics`` and ``styles`` are
-    (n_users, n_interests): viewer u likes style ``styles[u, j]`` of topic ``topics[u, j]``.
+    Viewer u likes style `styles[u, j]` of topic `topics[u, j]`.
+
+    Args:
+        interactions: what viewers watched; a time is a place in the list.
+        item_topics, item_styles: int (n_items,).
+        topics, styles: int (n_users, n_interests).
+        stay: probability that a session goes on after an item.
+        noise: share of events whose style is drawn evenly.
     """
 
     interactions: Interactions
@@ -38,21 +44,25 @@ class PlantedInterests:
     def probabilities(self, users: np.ndarray, last: np.ndarray) -> np.ndarray:
         """How likely each item comes next, for one who knows the truth.
 
-        Parameters
-        ----------
-        users : (n,) int array
-        last : (n,) int array
-            Item index of each viewer's newest event.
+        Args:
+            users: int (n,), user indices.
+            last: int (n,), item index of each viewer's newest event.
 
-        Returns
-        -------
-        (n, n_items) float array; rows sum to 1.
+        Returns:
+            Float (n, n_items); rows sum to 1.
         """
         n_interests, n_styles = self.topics.shape[1], self.item_styles.max() + 1
-        group = np.bincount(self.item_topics * n_styles + self.item_styles)  # items of a topic and style
+        group = np.bincount(
+            self.item_topics * n_styles + self.item_styles
+        )  # items of a topic and style
         rows = np.zeros((len(users), len(self.item_topics)))
-        for topic, style in zip(self.topics[users].T, self.styles[users].T, strict=True):
-            now = self.stay * (topic == self.item_topics[last]) + (1 - self.stay) / n_interests  # (n,)
+        for topic, style in zip(
+            self.topics[users].T, self.styles[users].T, strict=True
+        ):
+            now = (
+                self.stay * (topic == self.item_topics[last])
+                + (1 - self.stay) / n_interests
+            )  # (n,)
             own = self.item_styles[None] == style[:, None]  # (n, n_items)
             share = (1 - self.noise) * own + self.noise / n_styles
             share = share / group[self.item_topics * n_styles + self.item_styles]
@@ -61,55 +71,81 @@ class PlantedInterests:
 
 
 def planted_interests(
-    n_users: int, n_interests: int, length: int = 40, *, n_topics: int = 8, n_styles: int = 8,
-    items_per_style: int = 5, stay: float = 0.7, noise: float = 0.5, seed: int = 0,
-) -> PlantedInterests:  # fmt: skip
+    n_users: int,
+    n_interests: int,
+    length: int = 40,
+    *,
+    n_topics: int = 8,
+    n_styles: int = 8,
+    items_per_style: int = 5,
+    stay: float = 0.7,
+    noise: float = 0.5,
+    seed: int = 0,
+) -> PlantedInterests:
     """Draw viewers, their interests and what they watched.
 
-    Parameters
-    ----------
-    n_users, n_interests, length : int
-        Viewers, topics of each, events of each.
-    n_topics, n_styles, items_per_style : int
-        The catalogue has their product as its number of items.
-    stay : float
-        Probability that a session goes on after an item, from 0 to below 1.
-    noise : float
-        Share of events whose style is drawn evenly from the topic's.
-    seed : int
+    Args:
+        n_users, n_interests, length: viewers, topics of each, events of each.
+        n_topics, n_styles, items_per_style: the number of items is their product.
+        stay: probability that a session goes on after an item, from 0 to below 1.
+        noise: share of events whose style is drawn evenly from the topic's.
+        seed: of everything drawn.
 
-    Raises
-    ------
-    ValueError
-        For a count below 1, more interests than topics, or a share out of range.
+    Returns:
+        The log, and what was planted.
+
+    Raises:
+        ValueError: a count below 1, more interests than topics, or a share out of range.
     """
-    _check(n_users, n_interests, length, n_topics, n_styles, items_per_style, stay, noise)
+    _check(
+        n_users, n_interests, length, n_topics, n_styles, items_per_style, stay, noise
+    )
     random = np.random.default_rng(seed)
-    topics = random.permuted(np.tile(np.arange(n_topics), (n_users, 1)), axis=1)[:, :n_interests]
+    topics = random.permuted(np.tile(np.arange(n_topics), (n_users, 1)), axis=1)[
+        :, :n_interests
+    ]
     styles = random.integers(n_styles, size=(n_users, n_interests))
     users = np.arange(n_users)
     current = random.integers(n_interests, size=n_users)
     items = np.empty((n_users, length), dtype=np.int64)
     for step in range(length):
-        style = np.where(random.random(n_users) < noise, random.integers(n_styles, size=n_users), styles[users, current])
+        style = np.where(
+            random.random(n_users) < noise,
+            random.integers(n_styles, size=n_users),
+            styles[users, current],
+        )
         group = topics[users, current] * n_styles + style
-        items[:, step] = group * items_per_style + random.integers(items_per_style, size=n_users)
+        items[:, step] = group * items_per_style + random.integers(
+            items_per_style, size=n_users
+        )
         moves = random.random(n_users) >= stay
         current = np.where(moves, random.integers(n_interests, size=n_users), current)
     n_items = n_topics * n_styles * items_per_style
     groups = np.arange(n_items) // items_per_style
     log = Interactions.from_sequences(items, np.arange(n_items))
-    return PlantedInterests(log, groups // n_styles, groups % n_styles, topics, styles, stay, noise)
+    return PlantedInterests(
+        log, groups // n_styles, groups % n_styles, topics, styles, stay, noise
+    )
 
 
-def _check(n_users, n_interests, length, n_topics, n_styles, items_per_style, stay, noise) -> None:
-    counts = {"n_users": n_users, "n_interests": n_interests, "length": length, "n_topics": n_topics,
-              "n_styles": n_styles, "items_per_style": items_per_style}  # fmt: skip
+def _check(
+    n_users, n_interests, length, n_topics, n_styles, items_per_style, stay, noise
+) -> None:
+    counts = {
+        "n_users": n_users,
+        "n_interests": n_interests,
+        "length": length,
+        "n_topics": n_topics,
+        "n_styles": n_styles,
+        "items_per_style": items_per_style,
+    }
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1; {count} came.")
     if n_interests > n_topics:
-        raise ValueError(f"n_interests must be at most n_topics = {n_topics}; {n_interests} came.")
+        raise ValueError(
+            f"n_interests must be at most n_topics = {n_topics}; {n_interests} came."
+        )
     if not 0 <= stay < 1:
         raise ValueError(f"stay must be from 0 to below 1; {stay} came.")
     if not 0 <= noise <= 1:

@@ -6,7 +6,7 @@ articles they have not read and click one, by softmax of utility: sharpness time
 one of their interests which the article fits best. The clicked article is read *because of*
 that interest, which is what a model's attention weights can be held against.
 
-Choice by softmax utility: McFadden (1974).
+Source: McFadden (1974), for the choice by softmax of utility.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ from recsys.data import ImpressionLog, Impressions, Interactions
 class PlantedReaders:
     """The log and the truth behind it.
 
-    ``log`` holds impressions, each with the clicks before it, in the order of readers and then
-    of steps (times). ``fit`` is (n_articles, n_topics), ``interests`` (n_readers, n_interests) topics.
+    Args:
+        log: impressions, each with the clicks before it, in the order of readers and then of steps
+            (times).
+        fit: float (n_articles, n_topics).
+        interests: int (n_readers, n_interests), topics.
+        sharpness: of the choice.
     """
 
     log: ImpressionLog
@@ -42,24 +46,23 @@ class PlantedReaders:
         return np.take_along_axis(self.interests[readers], best, axis=1)
 
     def _fits(self, readers: np.ndarray, articles: np.ndarray) -> np.ndarray:
-        return self.fit[articles[:, :, None], self.interests[readers][:, None, :]]  # (n, k, n_interests)
+        return self.fit[
+            articles[:, :, None], self.interests[readers][:, None, :]
+        ]  # (n, k, n_interests)
 
 
 def planted_topics(vectors: np.ndarray, n_topics: int, seed: int = 0) -> np.ndarray:
-    """How well each article fits each of ``n_topics`` clusters of the vectors.
+    """How well each article fits each of `n_topics` clusters of the vectors.
 
-    Parameters
-    ----------
-    vectors : (n_articles, dim) float array
-        The mean of the rows that are not all zero is taken off and rows are scaled to length 1;
-        a row of zeros, an article without text, stays one and fits no topic.
-    n_topics : int
-    seed : int
-        Of k-means.
+    Args:
+        vectors: float (n_articles, dim). The mean of the rows that are not all zero is taken off
+            and rows are scaled to length 1; a row of zeros, an article without text, stays one
+            and fits no topic.
+        n_topics: clusters.
+        seed: of k-means.
 
-    Returns
-    -------
-    (n_articles, n_topics) float array: cosines with the centres, at most 1.
+    Returns:
+        Float (n_articles, n_topics): cosines with the centres, at most 1.
     """
     from sklearn.cluster import KMeans
 
@@ -70,36 +73,48 @@ def planted_topics(vectors: np.ndarray, n_topics: int, seed: int = 0) -> np.ndar
 
 
 def planted_readers(
-    fit: np.ndarray, n_readers: int, n_interests: int, n_impressions: int = 30, n_shown: int = 5,
-    sharpness: float = 10.0, seed: int = 0, interests: np.ndarray | None = None,
-) -> PlantedReaders:  # fmt: skip
+    fit: np.ndarray,
+    n_readers: int,
+    n_interests: int,
+    n_impressions: int = 30,
+    n_shown: int = 5,
+    sharpness: float = 10.0,
+    seed: int = 0,
+    interests: np.ndarray | None = None,
+) -> PlantedReaders:
     """Draw readers, what they are shown and what they click.
 
-    Parameters
-    ----------
-    fit : (n_articles, n_topics) float array
-        As from ``planted_topics``.
-    n_readers, n_interests, n_impressions, n_shown : int
-        Readers, topics of each, slates of each, articles of a slate. No article is shown
-        to a reader again once it was clicked.
-    sharpness : float
-        Of the choice; 0 clicks at random.
-    seed : int
-    interests : (n_readers, n_interests) int array, optional
-        Topics to plant in place of drawn ones.
+    Args:
+        fit: float (n_articles, n_topics), as from `planted_topics`.
+        n_readers: how many.
+        n_interests: topics of each reader.
+        n_impressions: slates of each reader.
+        n_shown: articles of a slate. No article is shown to a reader again once it was clicked.
+        sharpness: of the choice, at least 0; 0 clicks evenly.
+        seed: of everything drawn.
+        interests: int (n_readers, n_interests), topics to plant in place of drawn ones.
 
-    Raises
-    ------
-    ValueError
-        For a count out of range, a fit that is not finite, or interests of another shape.
+    Returns:
+        The log, and what was planted.
+
+    Raises:
+        ValueError: a count or the sharpness out of range, a fit that is not finite, or interests
+            of another shape or no topics.
     """
     n_articles, n_topics = np.shape(fit)
     _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness)
     random = np.random.default_rng(seed)
-    drawn = random.permuted(np.tile(np.arange(n_topics), (n_readers, 1)), axis=1)[:, :n_interests]
+    drawn = random.permuted(np.tile(np.arange(n_topics), (n_readers, 1)), axis=1)[
+        :, :n_interests
+    ]
     planted = drawn if interests is None else _planted(interests, drawn.shape, n_topics)
-    taste = sharpness * np.asarray(fit)[:, planted].max(axis=2).T  # (n_readers, n_articles)
-    everyone, unread = np.arange(n_readers), np.ones((n_readers, n_articles), dtype=bool)
+    taste = (
+        sharpness * np.asarray(fit)[:, planted].max(axis=2).T
+    )  # (n_readers, n_articles)
+    everyone, unread = (
+        np.arange(n_readers),
+        np.ones((n_readers, n_articles), dtype=bool),
+    )
     shown = np.empty((n_readers, n_impressions, n_shown), dtype=np.int64)
     clicked = np.empty((n_readers, n_impressions), dtype=np.int64)
     for step in range(n_impressions):
@@ -108,7 +123,9 @@ def planted_readers(
         worth = np.take_along_axis(taste, slate, axis=1)
         shown[:, step], clicked[:, step] = slate, _draw(worth, random)
         unread[everyone, slate[everyone, clicked[:, step]]] = False
-    return PlantedReaders(_log(shown, clicked, n_articles), np.asarray(fit), planted, sharpness)
+    return PlantedReaders(
+        _log(shown, clicked, n_articles), np.asarray(fit), planted, sharpness
+    )
 
 
 def _draw(utilities: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -116,12 +133,14 @@ def _draw(utilities: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return (utilities + random.gumbel(size=utilities.shape)).argmax(axis=1)
 
 
-def _slate(liking: np.ndarray, unread: np.ndarray, n_shown: int, random: np.random.Generator) -> np.ndarray:
-    """One unread article drawn by softmax of liking (n_readers, n_articles), the others evenly; shuffled."""
+def _slate(
+    liking: np.ndarray, unread: np.ndarray, n_shown: int, random: np.random.Generator
+) -> np.ndarray:
+    """One unread article by softmax of liking (n_readers, n_articles), others evenly; shuffled."""
     picked = _draw(np.where(unread, liking, -np.inf), random)[:, None]
     lottery = np.where(unread, random.random(unread.shape), 2.0)
     np.put_along_axis(lottery, picked, 2.0, axis=1)
-    others = np.argpartition(lottery, n_shown - 1, axis=1)[:, :n_shown - 1]
+    others = np.argpartition(lottery, n_shown - 1, axis=1)[:, : n_shown - 1]
     return random.permuted(np.hstack([picked, others]), axis=1)
 
 
@@ -131,25 +150,48 @@ def _log(shown: np.ndarray, clicked: np.ndarray, n_articles: int) -> ImpressionL
     items, n_rows = np.arange(n_articles), n_readers * n_steps
     readers, steps = np.indices((n_readers, n_steps))
     flags = np.arange(width) == clicked[:, :, None]
-    impressions = Impressions(readers.ravel(), steps.ravel(), np.arange(n_rows + 1) * width, shown.ravel(),
-                              flags.ravel(), np.arange(n_readers), items)
-    earlier = np.tile(np.tri(n_steps, k=-1, dtype=bool), (n_readers, 1))  # (rows, steps)
+    impressions = Impressions(
+        readers.ravel(),
+        steps.ravel(),
+        np.arange(n_rows + 1) * width,
+        shown.ravel(),
+        flags.ravel(),
+        np.arange(n_readers),
+        items,
+    )
+    earlier = np.tile(
+        np.tri(n_steps, k=-1, dtype=bool), (n_readers, 1)
+    )  # (rows, steps)
     rows, places = np.nonzero(earlier)
     past = np.repeat(shown[flags].reshape(n_readers, n_steps), n_steps, axis=0)[earlier]
-    histories = Interactions(rows, past, np.ones(len(past)), places, np.arange(n_rows), items, time_unit="step")
-    return ImpressionLog(impressions, histories, pd.DataFrame(index=pd.Index(items, name="article")))
+    histories = Interactions(
+        rows,
+        past,
+        np.ones(len(past)),
+        places,
+        np.arange(n_rows),
+        items,
+        time_unit="step",
+    )
+    return ImpressionLog(
+        impressions, histories, pd.DataFrame(index=pd.Index(items, name="article"))
+    )
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
 
 
-def _planted(interests: np.ndarray, shape: tuple[int, int], n_topics: int) -> np.ndarray:
+def _planted(
+    interests: np.ndarray, shape: tuple[int, int], n_topics: int
+) -> np.ndarray:
     interests = np.asarray(interests)
     if interests.shape != shape:
         raise ValueError(f"interests must have shape {shape}; {interests.shape} came.")
     if interests.min() < 0 or interests.max() >= n_topics:
-        raise ValueError(f"interests must be topics from 0 to {n_topics - 1}; {interests.min()} to {interests.max()} came.")
+        raise ValueError(
+            f"interests must be topics from 0 to {n_topics - 1}; {interests.min()} to {interests.max()} came."
+        )
     return interests
 
 
@@ -159,11 +201,19 @@ def _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness) -> No
         raise ValueError(f"sharpness must be at least 0; {sharpness} came.")
     if not np.isfinite(fit).all():
         raise ValueError("fit must hold finite numbers only.")
-    for name, count in {"n_readers": n_readers, "n_interests": n_interests, "n_impressions": n_impressions}.items():
+    for name, count in {
+        "n_readers": n_readers,
+        "n_interests": n_interests,
+        "n_impressions": n_impressions,
+    }.items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1; {count} came.")
     if n_interests > n_topics:
-        raise ValueError(f"n_interests must be at most the {n_topics} topics of fit; {n_interests} came.")
+        raise ValueError(
+            f"n_interests must be at most the {n_topics} topics of fit; {n_interests} came."
+        )
     if not 2 <= n_shown <= n_articles - n_impressions:
-        raise ValueError(f"n_shown must be from 2 to {n_articles - n_impressions}, so that {n_impressions} slates can "
-                         f"be drawn from {n_articles} articles without what was clicked; {n_shown} came.")
+        raise ValueError(
+            f"n_shown must be from 2 to {n_articles - n_impressions}, so that {n_impressions} slates can "
+            f"be drawn from {n_articles} articles without what was clicked; {n_shown} came."
+        )

@@ -1,22 +1,23 @@
-r"""DIN's activation unit: a candidate weighs a history by a small network, without softmax.
+r"""DIN's activation unit: a candidate weighs a history, without softmax.
 
 score(c, h) = <v, PReLU(W_c c + W_h h + W_p (c * h) + b)> + v_0
 
 and the output is the sum of score times value over the real items. Since the scores are
-not normalised, a history with more of what the candidate resembles gives a longer vector:
-the strength of an interest stays. A softmax over the same kind of score is
+not normalised, a history with more of what the candidate resembles gives a longer
+vector: the strength of an interest stays. A softmax over the same kind of score is
 `recsys.torch.cross_attention.TargetAttention`.
 
-The paper sums over padded items too where an implementation forgets the mask; here an item
-that is not real weighs exactly zero.
-Source: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4.3 and figure 2).
+The paper sums over padded items too where an implementation forgets the mask; here an
+item that is not real weighs exactly zero.
+
+Source: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4.3 and
+figure 2).
 """
 
 import torch
 from torch import Tensor, nn
 
 from recsys.checks import check_axes, check_batches, check_padding_mask
-from recsys.torch.functional import check_finite
 from recsys.torch.parameters import projection
 
 
@@ -49,24 +50,34 @@ class ActivationUnit(nn.Module):
             padding_mask: boolean (batch, length), True = real item.
 
         Returns:
-            Output (batch, candidates, dim) and weights (batch, candidates, length): any real
-            numbers, zero where padded.
+            Output (batch, candidates, dim) and weights (batch, candidates, length): any
+            real numbers, zero where padded.
 
         Raises:
-            ValueError: another number of axes or batches, items that are not finite, or a mask of
-                the wrong shape or dtype.
+            ValueError: another number of axes or batches, or a mask of the wrong shape
+                or dtype.
             RuntimeError: vectors of another size than `dim`.
         """
         check_axes("query", query, ("batch", "candidates", "dim"))
         check_axes("items", items, ("batch", "length", "dim"))
         check_batches(query, items)
-        check_finite("items", items)
-        gated = query[:, :, None, :] * self.product.weight  # (batch, candidates, hidden, dim)
-        product = gated.flatten(1, 2) @ items.mT  # W_p (c * h) without a tensor of all c * h
-        singles = self.candidate(query)[..., None] + self.item(items).mT[:, None]
-        hidden = singles + product.unflatten(1, (query.shape[1], -1))  # (batch, candidates, hidden, length)
+        gated = (
+            query[:, :, None, :] * self.product.weight
+        )  # (batch, candidates, hidden, dim)
+        product = (
+            gated.flatten(1, 2) @ items.mT
+        )  # (batch, candidates * hidden, length), no tensor of all c * h
+        product = product.unflatten(
+            1, (query.shape[1], -1)
+        )  # (batch, candidates, hidden, length)
+        asked = self.candidate(query)[..., None]  # (batch, candidates, hidden, 1)
+        singles = (
+            asked + self.item(items).mT[:, None]
+        )  # (batch, candidates, hidden, length)
+        hidden = singles + product  # (batch, candidates, hidden, length)
         hidden = torch.where(hidden > 0, hidden, self.slope * hidden)  # PReLU
-        weights = (self.score.weight @ hidden)[:, :, 0] + self.score.bias
+        scores = self.score.weight @ hidden  # (batch, candidates, 1, length)
+        weights = scores[:, :, 0] + self.score.bias  # (batch, candidates, length)
         if padding_mask is not None:
             check_padding_mask(padding_mask, items.shape)
             weights = weights * padding_mask[:, None, :].to(weights.dtype)

@@ -1,22 +1,24 @@
-r"""Three layers in which queries look at a list of items: dot-product, additive, target.
+r"""Three layers in which queries look at items: dot-product, additive, target.
 
-In all of them a query may be a user, a candidate or a position, and the items a history.
-Each returns the output and the attention weights that made it. `padding_mask` is boolean,
-True = real item; a history without a real item has weights and output zero.
+In all of them a query may be a user, a candidate or a position, and the items a
+history. Each returns the output and the attention weights that made it. `padding_mask`
+is boolean, True = real item; a history without a real item has weights and output zero.
 
-There is no bias on the keys. It could not matter: it adds the same number to every score
-of a row, and softmax ignores such a shift.
+There is no bias on the keys. It could not matter: it adds the same number to every
+score of a row, and softmax ignores such a shift.
 """
 
 import torch
 from torch import Tensor, nn
 
 from recsys.checks import check_axes, check_batches, check_padding_mask
-from recsys.torch.functional import attend, attention
+from recsys.torch.functional import attend_, attention_
 from recsys.torch.parameters import projection
 
 
-def _score_mask(query: Tensor, items: Tensor, padding_mask: Tensor | None) -> Tensor | None:
+def _score_mask(
+    query: Tensor, items: Tensor, padding_mask: Tensor | None
+) -> Tensor | None:
     """Check the inputs; padding mask (batch, length) to (batch, 1, length)."""
     check_axes("query", query, ("batch", "queries", "dim"))
     check_axes("items", items, ("batch", "length", "dim"))
@@ -58,11 +60,10 @@ class DotProductAttention(nn.Module):
             Output (batch, queries, dim) and weights (batch, queries, length).
 
         Raises:
-            ValueError: shapes that do not fit, scores that are not finite, or a mask of the
-                wrong shape or dtype.
+            ValueError: shapes that do not fit, or a mask of the wrong shape or dtype.
         """
-        mask = _score_mask(query, items, padding_mask)
-        return attention(self.query(query), self.key(items), self.value(items), mask)
+        mask = _score_mask(query, items, padding_mask)  # (batch, 1, length) or None
+        return attention_(self.query(query), self.key(items), self.value(items), mask)
 
 
 class AdditiveAttention(nn.Module):
@@ -96,22 +97,24 @@ class AdditiveAttention(nn.Module):
             Output (batch, queries, item_dim) and weights (batch, queries, length).
 
         Raises:
-            ValueError: shapes that do not fit, scores that are not finite, or a mask of the
-                wrong shape or dtype.
+            ValueError: shapes that do not fit, or a mask of the wrong shape or dtype.
         """
-        mask = _score_mask(query, items, padding_mask)
-        pairs = self.query(query)[:, :, None, :] + self.key(items)[:, None, :, :]
-        hidden = torch.tanh(pairs)  # (batch, queries, length, hidden_dim)
-        return attend(self.direction(hidden)[..., 0], items, mask)
+        mask = _score_mask(query, items, padding_mask)  # (batch, 1, length) or None
+        asked = self.query(query)[:, :, None, :]  # (batch, queries, 1, hidden_dim)
+        pairs = (
+            asked + self.key(items)[:, None, :, :]
+        )  # (batch, queries, length, hidden_dim)
+        scores = self.direction(torch.tanh(pairs))[..., 0]  # (batch, queries, length)
+        return attend_(scores, items, mask)
 
 
 class TargetAttention(nn.Module):
     """Target attention: a candidate asks a history what speaks for it.
 
     The activation unit of DIN sees the candidate c, the past item h and their product:
-    score <v, tanh(W_c c + b + W_h h + W_p (c * h))>. Their difference needs no matrix of
-    its own, since W_c and W_h hold it. Unlike DIN's, the weights are normalised by softmax,
-    so that they can be compared with those of the other layers.
+    score <v, tanh(W_c c + b + W_h h + W_p (c * h))>. Their difference needs no matrix
+    of its own, since W_c and W_h hold it. Unlike DIN's, the weights are normalised by
+    softmax, so that they can be compared with those of the other layers.
 
     Args:
         dim: size of a candidate, an item and the output.
@@ -141,11 +144,18 @@ class TargetAttention(nn.Module):
             Output (batch, candidates, dim) and weights (batch, candidates, length).
 
         Raises:
-            ValueError: shapes that do not fit, scores that are not finite, or a mask of the
-                wrong shape or dtype.
+            ValueError: shapes that do not fit, or a mask of the wrong shape or dtype.
         """
-        mask = _score_mask(query, items, padding_mask)
-        product = query[:, :, None, :] * items[:, None, :, :]  # (batch, candidates, length, dim)
-        singles = self.candidate(query)[:, :, None, :] + self.item(items)[:, None, :, :]
-        hidden = torch.tanh(singles + self.product(product))
-        return attend(self.direction(hidden)[..., 0], items, mask)
+        mask = _score_mask(query, items, padding_mask)  # (batch, 1, length) or None
+        product = (
+            query[:, :, None, :] * items[:, None, :, :]
+        )  # (batch, candidates, length, dim)
+        asked = self.candidate(query)[
+            :, :, None, :
+        ]  # (batch, candidates, 1, hidden_dim)
+        singles = (
+            asked + self.item(items)[:, None, :, :]
+        )  # (batch, candidates, length, hidden_dim)
+        hidden = torch.tanh(singles + self.product(product))  # as singles
+        scores = self.direction(hidden)[..., 0]  # (batch, candidates, length)
+        return attend_(scores, items, mask)

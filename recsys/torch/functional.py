@@ -2,11 +2,13 @@ r"""Attention as functions of tensors: masked softmax, causal mask, scaled dot p
 
 The same formulas as `recsys.attention`, written out; autograd takes the way back. Masks
 are boolean and True marks a real position. They have as many axes as the scores, with 1
-allowed on all but the last. A row with every key masked has weights, output and gradients
-zero, never NaN.
+allowed on all but the last. A row with every key masked has weights, output and
+gradients zero, never NaN.
 
-Every check is cheap: shapes and dtypes, and one sum for each tensor that must be finite.
-On a GPU the sum, and the question whether a row is masked altogether, wait for the device.
+`softmax`, `attend` and `attention` look at shapes, dtypes and, at the price of one sum
+for each tensor, at whether numbers are finite. What layers use ends in `_`: it looks at
+shapes and dtypes alone, so that a graph which serves can hold it.
+
 Source: Vaswani and others, 2017 (https://arxiv.org/abs/1706.03762, section 3.2).
 """
 
@@ -55,7 +57,9 @@ def causal_mask(length: int) -> Tensor:
     return torch.tril(torch.ones(length, length, dtype=torch.bool))
 
 
-def softmax(scores: Tensor, mask: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+def softmax(
+    scores: Tensor, mask: Tensor | None = None, temperature: float = 1.0
+) -> Tensor:
     """Turn scores into weights that sum to one along the last axis.
 
     Args:
@@ -67,18 +71,19 @@ def softmax(scores: Tensor, mask: Tensor | None = None, temperature: float = 1.0
         Weights (..., queries, keys); zero where masked, and for a row without any key.
 
     Raises:
-        ValueError: a temperature that is not positive, a score that is not finite, a mask
-            of the wrong shape or dtype.
+        ValueError: a temperature that is not positive, a score that is not finite, a
+            mask of the wrong shape or dtype.
     """
     check_temperature(temperature)
+    check_finite("scores", scores)
     return softmax_(scores / temperature, mask)
 
 
 def softmax_(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """Turn scores into weights and overwrite the scores on the way.
 
-    One copy of (batch, heads, queries, keys) less: with it attention keeps its pace beside
-    the fused kernel of the framework. For scores that nobody else holds.
+    One copy of (batch, heads, queries, keys) less: with it attention keeps its pace
+    beside the fused kernel of the framework. For scores that nobody else holds.
 
     Args:
         scores: (..., queries, keys), finite; after the call not to be used.
@@ -88,17 +93,18 @@ def softmax_(scores: Tensor, mask: Tensor | None = None) -> Tensor:
         Weights (..., queries, keys), as from `softmax`.
 
     Raises:
-        ValueError: a score that is not finite, a mask of the wrong shape or dtype.
+        ValueError: a mask of the wrong shape or dtype.
     """
-    check_finite("scores", scores)
     if mask is None:
         return torch.softmax(scores, dim=-1)
     check_mask(mask, scores.shape)
     attends = mask.any(dim=-1, keepdim=True)  # (..., queries, 1)
-    bias = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask & attends, -math.inf)
+    bias = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(
+        ~mask & attends, -math.inf
+    )
     scores.add_(bias)
-    weights = torch.softmax(scores, dim=-1)
-    return weights if attends.all().item() else weights * attends.to(scores.dtype)
+    weights = torch.softmax(scores, dim=-1)  # (..., queries, keys)
+    return weights * attends.to(scores.dtype)
 
 
 def scaled_dot_scores(query: Tensor, key: Tensor) -> Tensor:
@@ -117,7 +123,9 @@ def scaled_dot_scores(query: Tensor, key: Tensor) -> Tensor:
     return (query / math.sqrt(query.shape[-1])) @ key.mT
 
 
-def attend(scores: Tensor, values: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def attend(
+    scores: Tensor, values: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Average values with the softmax of scores.
 
     Args:
@@ -129,15 +137,30 @@ def attend(scores: Tensor, values: Tensor, mask: Tensor | None = None) -> tuple[
         Output (..., queries, value_dim) and weights (..., queries, keys).
 
     Raises:
-        ValueError: a number that is not finite, a mask of the wrong shape or dtype, or not
-            one value for each key.
+        ValueError: a number that is not finite, a mask of the wrong shape or dtype, or
+            not one value for each key.
     """
-    return _average(softmax(scores, mask), values)
-
-
-def _average(weights: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    check_values(weights, values)
+    check_finite("scores", scores)
     check_finite("values", values)
+    return attend_(scores, values, mask)
+
+
+def attend_(
+    scores: Tensor, values: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Average values with the softmax of scores: `attend` without a look at numbers.
+
+    Args:
+        scores, values, mask: as `attend`.
+
+    Returns:
+        Output and weights, as `attend`.
+
+    Raises:
+        ValueError: a mask of the wrong shape or dtype, or not one value for each key.
+    """
+    check_values(scores, values)
+    weights = softmax_(scores.clone(), mask)  # (..., queries, keys)
     return weights @ values, weights
 
 
@@ -147,14 +170,37 @@ def attention(
     """Compute scaled dot-product attention, softmax(Q K^T / sqrt(dim)) V.
 
     Args:
-        query: (..., queries, dim); key: (..., keys, dim); value: (..., keys, value_dim).
+        query: (..., queries, dim); key: (..., keys, dim); value:
+            (..., keys, value_dim).
         mask: boolean, True = real position, axes of the scores (..., queries, keys).
 
     Returns:
         Output (..., queries, value_dim) and weights (..., queries, keys).
 
     Raises:
-        ValueError: shapes that do not belong together, numbers that are not finite, a mask
-            of the wrong shape or dtype.
+        ValueError: shapes that do not belong together, numbers that are not finite, a
+            mask of the wrong shape or dtype.
     """
-    return _average(softmax_(scaled_dot_scores(query, key), mask), value)
+    scores = scaled_dot_scores(query, key)  # (..., queries, keys)
+    return attend(scores, value, mask)
+
+
+def attention_(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Compute scaled dot-product attention: `attention` without a look at the numbers.
+
+    Args:
+        query, key, value, mask: as `attention`.
+
+    Returns:
+        Output and weights, as `attention`.
+
+    Raises:
+        ValueError: shapes that do not belong together, a mask of the wrong shape or
+            dtype.
+    """
+    scores = scaled_dot_scores(query, key)  # (..., queries, keys)
+    check_values(scores, value)
+    weights = softmax_(scores, mask)  # (..., queries, keys)
+    return weights @ value, weights

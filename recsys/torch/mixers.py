@@ -1,19 +1,19 @@
-r"""Four ways to mix the positions of a history: self-attention, and what it has to beat.
+r"""Four ways to mix the positions of a history: attention, and what it has to beat.
 
-All four average projected values by weights that sum to one over the past, in several heads,
-and are followed by the same projection. They differ in the scores whose softmax the weights
-are, each a special case of the first:
+All four average projected values by weights that sum to one over the past, in several
+heads, and are followed by the same projection. They differ in the scores whose softmax
+the weights are, each a special case of the first:
 
     attention   <q_i, k_j> / sqrt(head_dim) - rate_h * age
     decay                                   - rate_h * age
     mean        0
     last        0 where age = 0, minus infinity elsewhere
 
-Age counts real items, wherever padding stands. Each head has a rate, which is learned; it
-starts at the slope that ALiBi keeps fixed.
+Age counts real items, wherever padding stands. Each head has a rate, which is learned;
+it starts at the slope that ALiBi keeps fixed.
 
-Source: Vaswani and others, 2017 (https://arxiv.org/abs/1706.03762, section 3.2); ALiBi: Press
-and others, 2022 (https://arxiv.org/abs/2108.12409, section 3).
+Source: Vaswani and others, 2017 (https://arxiv.org/abs/1706.03762, section 3.2); ALiBi:
+Press and others, 2022 (https://arxiv.org/abs/2108.12409, section 3).
 """
 
 import math
@@ -22,33 +22,35 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recsys.batches.sequences import PADDING
 from recsys.torch.parameters import projection
-from recsys.torch.sequences import PADDING
 
 
 def causal_ages(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Make what every mixer is given beside the items: ages, and a mask of the future and of padding.
+    """Make ages, and a mask of the future and of padding, which every mixer is given.
 
     Args:
         ids: int64 (batch, length), 0 where padded.
 
     Returns:
-        Age of key j at query i in real items, and a mask that is 0 where i may look at j and
-        minus infinity elsewhere, both float (batch, 1, length, length). Padding looks at itself,
-        so that no row is empty.
+        Age of key j at query i in real items, and a mask that is 0 where i may look at
+        j and minus infinity elsewhere, both float (batch, 1, length, length). Padding
+        looks at itself, so that no row is empty.
     """
-    real = ids != PADDING
+    real = ids != PADDING  # (batch, length)
     place = real.cumsum(1)  # counts real items, wherever padding stands
-    age = (place[:, :, None] - place[:, None, :]).float()
+    age = (place[:, :, None] - place[:, None, :]).float()  # (batch, length, length)
     length = ids.shape[1]
-    may = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril() & real[:, None, :]
-    may = may | torch.eye(length, dtype=torch.bool, device=ids.device)
-    mask = torch.zeros_like(age).masked_fill(~may, -math.inf)
+    square = torch.ones(length, length, dtype=torch.bool, device=ids.device)
+    itself = torch.eye(length, dtype=torch.bool, device=ids.device)
+    past = square.tril()  # (length, length)
+    may = past & real[:, None, :] | itself  # (batch, length, length)
+    mask = torch.zeros_like(age).masked_fill(~may, -math.inf)  # (batch, length, length)
     return age[:, None], mask[:, None]
 
 
 class Mixer(nn.Module):
-    """What the four have in common: values, a softmax over the past, an average, a projection.
+    """What the four share: values, a softmax over the past, an average, a projection.
 
     Args:
         dim: size of the items.
@@ -60,7 +62,9 @@ class Mixer(nn.Module):
         self.n_heads = n_heads
         self.value, self.output = projection(dim, dim), projection(dim, dim)
 
-    def forward(self, items: Tensor, age: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, items: Tensor, age: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Average the values of the past.
 
         Args:
@@ -70,8 +74,12 @@ class Mixer(nn.Module):
         Returns:
             Output (batch, length, dim) and weights (batch, heads, length, length).
         """
-        weights = torch.softmax(self.scores(items, age) + mask, dim=-1)  # (batch, heads, length, length)
-        mixed = weights @ self.heads(self.value(items))  # (batch, heads, length, dim / heads)
+        weights = torch.softmax(
+            self.scores(items, age) + mask, dim=-1
+        )  # (batch, heads, length, length)
+        mixed = weights @ self.heads(
+            self.value(items)
+        )  # (batch, heads, length, dim / heads)
         return self.output(mixed.transpose(1, 2).flatten(2)), weights
 
     def heads(self, projected: Tensor) -> Tensor:
@@ -89,7 +97,9 @@ class DecayMixer(Mixer):
     def __init__(self, dim: int, n_heads: int):
         super().__init__(dim, n_heads)
         slopes = 2.0 ** (-8 * torch.arange(1, n_heads + 1) / n_heads)
-        self.raw_rate = nn.Parameter(torch.log(torch.expm1(slopes)))  # softplus gives the slopes back
+        self.raw_rate = nn.Parameter(
+            torch.log(torch.expm1(slopes))
+        )  # softplus gives the slopes back
 
     def rate(self) -> Tensor:
         """How much the score falls with each item, (heads,), above 0."""
@@ -122,8 +132,17 @@ class LastMixer(Mixer):
     """The newest item alone, in every head."""
 
     def scores(self, items: Tensor, age: Tensor) -> Tensor:
-        return torch.zeros_like(age).masked_fill(age > 0, -math.inf).expand(-1, self.n_heads, -1, -1)
+        return (
+            torch.zeros_like(age)
+            .masked_fill(age > 0, -math.inf)
+            .expand(-1, self.n_heads, -1, -1)
+        )
 
 
-MIXERS = {"attention": AttentionMixer, "decay": DecayMixer, "mean": MeanMixer, "last": LastMixer}
+MIXERS = {
+    "attention": AttentionMixer,
+    "decay": DecayMixer,
+    "mean": MeanMixer,
+    "last": LastMixer,
+}
 """By the name that `SASRecConfig.mixer` takes."""

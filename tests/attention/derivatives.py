@@ -77,12 +77,6 @@ def multi_head_backward(items, w_query, w_key, w_value, w_output, g):
     return as_query + as_items, *grads
 
 
-def decay_backward(rate, items, g):
-    weights = A.decay_weights(PADDING, float(rate[0]))
-    grad_weights, grad_items = A.pool_vjp(weights, items, g)
-    return np.array([A.decay_weights_vjp(PADDING, float(rate[0]), grad_weights)]), grad_items
-
-
 def loss(function, gradient, names=("scores",), **shapes) -> Case:
     """A loss and its gradient, which is one array or a tuple in the order of names."""
 
@@ -146,11 +140,6 @@ CASES = {
         )[0],
         multi_head_backward,
         ["items", *MATRICES, "w_output"], (3, 4, 4), items=(3, 4, 4), **MATRICES, w_output=(4, 4),
-    ),
-    "decay": vjp(
-        lambda rate, items: A.pool(A.decay_weights(PADDING, float(rate[0])), items),
-        decay_backward,
-        ["rate", "items"], (3, 5), seed=POSITIVE_RATE, rate=(1,), items=(3, 4, 5),
     ),
     "squared error per user": squared("user"),
     "squared error per pair": squared("pair"),

@@ -34,6 +34,6 @@ def test_pooling_weights_that_do_not_fit_the_items_are_refused():
     with pytest.raises(ValueError, match=r"padding_mask: expected shape \(2, 3\)"):
         A.pool(np.ones((2, 4)), np.ones((2, 3, 5)))
     with pytest.raises(ValueError, match=r"padding_mask: expected the axes \(batch, length\)"):
-        A.last_weights(np.ones(3, dtype=bool))
+        A.mean_weights(np.ones(3, dtype=bool))
     with pytest.raises(ValueError, match=r"items: expected the axes \(batch, length, dim\)"):
         A.pool(np.ones((2, 3)), np.ones((2, 3)))

@@ -1,9 +1,14 @@
 """Each baseline against a brute-force dense version on small data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from recsys.baselines import EASE, ImplicitALS, ItemKNN, PersonalFrequency, Popularity, UserKNN, recency_matrix
+from recsys.baselines import (
+    EASE, TIFUKNN, UPCF, ImplicitALS, ItemKNN, Markov, PersonalFrequency, Popularity, TransitionCounter, UserKNN, recency_matrix,
+)
+from recsys.baselines.fitting import own_rows
 from recsys.data import Interactions
 
 MODELS = {"popularity": Popularity, "frequency": lambda: PersonalFrequency(0.8, 0.1), "item-kNN": lambda: ItemKNN(4, 2.0, 0.9),
@@ -110,7 +115,7 @@ def test_als_lowers_its_loss_with_every_iteration(small):
     assert (np.diff(losses) <= 1e-9).all() and losses[0] > losses[-1]
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "user-kNN"])
+@pytest.mark.parametrize("name", MODELS)
 def test_a_history_given_equals_the_history_fitted(small, name):
     model = MODELS[name]().fit(small)
     users = np.array([3, 0, 11])
@@ -120,8 +125,11 @@ def test_a_history_given_equals_the_history_fitted(small, name):
 def test_a_stranger_has_the_fitted_user_of_the_same_history_as_nearest_neighbour(small):
     """User-kNN leaves a fitted user out of their own neighbours; a stranger with that history finds them."""
     model = UserKNN(1, 0.0).fit(small)
-    given = model.score(np.array([3]), history=small.of_users([3]))
-    assert (given[0] == small.seen().toarray()[3]).all() and not np.allclose(given, model.score([3]))
+    known = small.of_users([3])
+    stranger = replace(known, user_ids=np.array([-5]))
+    for users, history in (([3], stranger), ([-1], known), ([4], known)):
+        given = model.score(users, history=history)
+        assert (given[0] == small.seen().toarray()[3]).all() and not np.allclose(given, model.score([3]))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -150,10 +158,32 @@ def test_wrong_histories_and_unfitted_models_are_named(small, name):
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ValueError, match="l2 must be positive"):
+    with pytest.raises(ValueError, match="l2: expected a number above 0"):
         EASE(0)
-    with pytest.raises(ValueError, match="decay must be above 0 and at most 1; 1.5 came"):
+    with pytest.raises(ValueError, match="decay: expected above 0 and at most 1, got 1.5"):
         PersonalFrequency(1.5)
+
+
+@pytest.mark.parametrize("make", [*MODELS.values(), TIFUKNN, UPCF, Markov, TransitionCounter])
+def test_a_log_of_what_was_skipped_and_an_empty_catalogue_are_refused(make, small):
+    skips = replace(small, values=np.where(np.arange(160) < 40, 0.0, 1.0))
+    with pytest.raises(ValueError, match="expected values above 0, got 40 of 160"):
+        make().fit(skips)
+    nothing = Interactions([], [], [], [], [1, 2], [], "day")
+    with pytest.raises(ValueError, match="expected at least one item in item_ids, got none"):
+        make().fit(nothing)
+
+
+def test_own_rows_are_those_of_the_same_person(small):
+    """By the id under which the index was fitted, and by nothing else."""
+    users = np.array([3, 0, 11])
+    assert own_rows(small, users).tolist() == [3, 0, 11]
+    assert own_rows(small, users, small.of_users(users)).tolist() == [3, 0, 11]
+    assert own_rows(small, users, small.of_users([3, 5, 11])).tolist() == [3, -1, 11]
+    assert own_rows(small, [-1, 99, 3], small.of_users(users)).tolist() == [-1, -1, -1]
+    named = replace(small, user_ids=np.array([f"u{user:02}" for user in range(20)]))
+    assert own_rows(named, users, named.of_users(users)).tolist() == [3, 0, 11]
+    assert own_rows(named, [0, 1, 2], Interactions.from_sequences([[1], [2], [3]], small.item_ids)).tolist() == [-1] * 3
 
 
 def test_planted_neighbours_are_found():

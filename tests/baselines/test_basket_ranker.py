@@ -1,12 +1,15 @@
-"""The two steps of the next-basket model: features against a literal version, no look ahead, and strangers."""
+"""The two steps of the next-basket model: what is proposed, no look ahead, and strangers."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recsys.baselines import BasketRanker
-from recsys.baselines.basket_features import FEATURES, HALF_LIVES, ShopLog
-from recsys.baselines.two_steps import lessons
+from recsys.baselines.proposals import Proposals, propose_to_learn
+from recsys.batches.questions import coming
 from recsys.data import Interactions
+from recsys.recommender import recency_matrix
 
 
 def shop(seed=0, n_users=40, n_items=25, n_days=30):
@@ -18,106 +21,67 @@ def shop(seed=0, n_users=40, n_items=25, n_days=30):
     return log.select(np.unique(np.stack([log.users, log.times, log.items]), axis=1, return_index=True)[1])
 
 
-def ranker(lead=None):
-    return BasketRanker(lead=lead, targets=1, candidates=6, trees=10)
-
-
-def literal(log, past, user, item, day):
-    """The features of one pair by name, in loops; similarity to the history is left to its own tests."""
-    mine = [(int(t), int(i)) for u, i, t in zip(past.users, past.items, past.times, strict=True) if u == user]
-    visits = sorted({t for t, _ in mine})
-    times = sorted(t for t, i in mine if i == item)
-    age = {t: len(visits) - 1 - place for place, t in enumerate(visits)}
-    by_user = {}
-    for u, i, t in zip(log.users, log.items, log.times, strict=True):
-        if i == item:
-            by_user.setdefault(u, []).append(t)
-    bought = list(by_user.values())
-    usual = (sum(max(t) - min(t) for t in bought) + 30) / (sum(len(t) - 1 for t in bought) + 1)
-    gap = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else usual
-    popularity, day_seen = [], min(day, log.times.max() + 1)
-    for life in HALF_LIVES:
-        weight = {i: 0.0 for i in range(log.n_items)}
-        for i, t in zip(log.items, log.times, strict=True):
-            weight[i] += 0.5 ** ((day_seen - 1 - t) / life) if t < day_seen else 0.0
-        popularity.append(np.log(weight[item] / max(sum(weight.values()), 1) + 1e-6))
-    return {
-        "times bought": len(times), "share of visits": len(times) / len(visits),
-        "decayed times": sum(0.97 ** (day - t) for t in times), "decayed visits": sum(0.8 ** age[t] for t in times),
-        "days since bought": day - times[-1] if times else np.nan,
-        "visits since bought": min(age[t] for t in times) if times else np.nan,
-        "days over usual gap": (day - times[-1]) / max(gap, 1) if times else np.nan,
-        "popularity 1": popularity[0], "popularity 3": popularity[1], "popularity 10": popularity[2],
-        "trend": popularity[0] - popularity[2], "share that buys again": (sum(len(t) > 1 for t in bought) + 1) / (len(bought) + 20),
-        "rows per buyer": (sum(map(len, bought)) + 1) / (len(bought) + 1), "usual gap": usual, "visits": len(visits),
-        "basket size": len(mine) / len(visits), "days since visit": day - visits[-1],
-        "days between visits": (visits[-1] - visits[0]) / (len(visits) - 1) if len(visits) > 1 else np.nan,
-        "share of new products": len({i for _, i in mine}) / len(mine), "popularity at the end": 0.0}
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_every_feature_agrees_with_a_literal_version(seed):
-    log = shop(seed)
-    users = np.array([3, 17, 30])
-    past, days = log.of_users(users), np.array([531, 533, 540])
-    pairs = ShopLog(log, 6).pairs(past, days, True)
-    assert (np.diff(pairs.rows * log.n_items + pairs.items) > 0).all() and set(pairs.rows) == {0, 1, 2}
-    for row, item, features in zip(*pairs, strict=True):
-        expected = literal(log, past, row, item, days[row])
-        assert set(FEATURES) - set(expected) == {"similarity to history"}
-        found = dict(zip(FEATURES, features, strict=True))
-        for name, value in expected.items():
-            assert np.isclose(found[name], value, rtol=1e-4, atol=1e-5, equal_nan=True), (name, row, item)
+def ranker(usual_gap=None):
+    return BasketRanker(usual_gap, targets=1, per_source=6, trees=10)
 
 
 def test_own_purchases_and_best_sellers_are_always_proposed():
     log = shop(1)
-    pairs = ShopLog(log, 6).pairs(log, np.full(log.n_users, 531), True)
-    proposed = set(zip(pairs.rows.tolist(), pairs.items.tolist(), strict=True))
+    proposals = Proposals(log, 6)
+    candidates, similarity = proposals.propose(coming(log, 530))
+    assert (np.diff(candidates.question * log.n_items + candidates.items) > 0).all()
+    proposed = set(zip(candidates.question.tolist(), candidates.items.tolist(), strict=True))
     assert proposed >= set(zip(log.users.tolist(), log.items.tolist(), strict=True))
     assert all((user, 0) in proposed for user in range(log.n_users))
+    related = (recency_matrix(log, 0.98) @ proposals.similarity).toarray()
+    assert np.allclose(similarity, related[candidates.question, candidates.items])
+    close = [set(np.argsort(-row)[:3]) for row in related]
+    assert all((user, item) in proposed for user in range(log.n_users) for item in close[user])
 
 
-def test_sales_of_the_day_and_later_never_change_its_popularity():
-    log = shop(2)
-    later = log.times >= 515
-    other = Interactions(log.users, np.where(later, (log.items + 7) % log.n_items, log.items), log.values, log.times,
-                         log.user_ids, log.item_ids, "day")
-    day = np.array([515])
-    assert (ShopLog(log, 6).shares(day) == ShopLog(other, 6).shares(day)).all()
-    assert not (ShopLog(log, 6).shares(day + 1) == ShopLog(other, 6).shares(day + 1)).all()
+def test_proposals_do_not_depend_on_who_else_is_asked():
+    log = shop(1)
+    proposals, questions = Proposals(log, 6), coming(log, 530)
+    together = proposals.propose(questions)
+    for q in (0, 7, 39):
+        alone, here = proposals.propose(questions.select(np.array([q]))), together.candidates.question == q
+        assert (alone.candidates.items == together.candidates.items[here]).all()
+        assert np.allclose(alone.similarity, together.similarity[here], rtol=1e-6)
 
 
-@pytest.mark.parametrize("lead", [None, 7])
-def test_what_is_in_the_answer_never_changes_its_description(lead):
-    """The guard against the leak: other products in everybody's last basket, the same lesson but for its answers."""
+@pytest.mark.parametrize("usual_gap", [None, 7])
+def test_what_is_in_the_answer_never_changes_its_description(usual_gap):
+    """The guard against the leak: other products in everybody's last basket, the same candidates but for their labels."""
     log = shop(3)
     newest = np.zeros(log.n_users, int)
     np.maximum.at(newest, log.users, log.times)
     last = log.times == newest[log.users]
     other = Interactions(log.users, np.where(last, (log.items + 5) % log.n_items, log.items), log.values, log.times,
                          log.user_ids, log.item_ids, "day")
-    for ours, theirs in zip(lessons(log, 0, 6, lead), lessons(other, 0, 6, lead), strict=True):
-        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(ours.pairs, theirs.pairs, strict=True))
-        assert not np.array_equal(ours.bought, theirs.bought)
+    model = ranker(usual_gap)
+    (ours, described), (theirs, also) = (propose_to_learn(data, 1, 6, usual_gap, model.features) for data in (log, other))
+    assert (ours.question == theirs.question).all() and (ours.items == theirs.items).all()
+    assert np.array_equal(described, also, equal_nan=True)
+    assert not np.array_equal(ours.labels, theirs.labels)
 
 
-@pytest.mark.parametrize("lead", [None, 7])
-def test_answers_are_the_products_of_the_basket(lead):
+@pytest.mark.parametrize("usual_gap", [None, 7])
+def test_labels_are_the_products_of_the_basket_and_the_day_is_told_or_supposed(usual_gap):
     log = shop(4)
+    candidates, _ = propose_to_learn(log, 2, 6, usual_gap, ranker(usual_gap).features)
+    questions, q = candidates.questions, 0
     for age in (0, 1):
-        (lesson,) = lessons(log, age, 6, lead)
-        row = 0
         for user in range(log.n_users):
             days = np.unique(log.times[log.users == user])
             if len(days) < age + 2:
                 continue
             basket = set(log.items[(log.users == user) & (log.times == days[-1 - age])].tolist())
-            here = lesson.pairs.rows == row
-            assert set(lesson.pairs.items[here & lesson.bought]) == basket & set(lesson.pairs.items[here])
-            expected = days[-1 - age] if lead is None else days[-2 - age] + lead
-            assert lesson.days[row] == expected and lesson.past.times[lesson.past.users == row].max() == days[-2 - age]
-            row += 1
+            here = candidates.question == q
+            assert set(candidates.items[here & (candidates.labels == 1)]) == basket & set(candidates.items[here])
+            assert questions.days[q] == (days[-1 - age] if usual_gap is None else days[-2 - age] + usual_gap)
+            assert questions.users[q] == user and questions.newest_days(0)[q] == days[-2 - age]
+            q += 1
+    assert q == len(questions)
 
 
 def test_a_planted_habit_is_learned():
@@ -127,18 +91,18 @@ def test_a_planted_habit_is_learned():
             for item in {user % 20, int(rng.integers(20, 40))}]
     users, items, days = np.array(rows).T
     log = Interactions.from_ids(users, items, np.ones(len(users)), days, time_unit="day")
-    for lead in (None, 10):
-        model = BasketRanker(lead=lead, candidates=10, trees=20).fit(log)
+    for usual_gap in (None, 10):
+        model = BasketRanker(usual_gap, per_source=10, trees=20).fit(log)
         assert (model.score(np.arange(200)).argmax(axis=1) == np.arange(200) % 20).all()
         past = log.of_users([7])
         stranger = past.select(past.times >= 20)  # who came four times
         assert model.score([0], history=stranger).argmax() == 7
 
 
-@pytest.mark.parametrize("lead", [None, 7])
-def test_a_batch_a_history_and_a_stranger_are_served_alike(lead):
+@pytest.mark.parametrize("usual_gap", [None, 7])
+def test_a_batch_a_history_and_a_stranger_are_served_alike(usual_gap):
     log = shop(5)
-    model = ranker(lead).fit(log)
+    model = ranker(usual_gap).fit(log)
     users = np.array([3, 0, 11])
     together = model.score(users)
     assert np.allclose(together, model.score(users, history=log.of_users(users)), atol=1e-12)
@@ -152,9 +116,10 @@ def test_products_nobody_proposed_follow_by_popularity():
     model = ranker().fit(log)
     nobody = Interactions.from_sequences([[]], log.item_ids)
     scores = model.score([0], history=nobody)[0]
-    proposed = model.log.pairs(model._in_days(nobody), np.array([model.log.last + 1]), True).items
+    last = model.proposals.sales.last
+    proposed = model.proposals.propose(coming(nobody, last)).candidates.items
     rest = np.setdiff1d(np.arange(log.n_items), proposed)
-    shares = model.log.shares(np.array([model.log.last + 1]))[-1][0]
+    shares = model.proposals.sales.before(np.array([last + 1]), -1)[0]
     assert scores[proposed].min() > scores[rest].max()
     assert (rest[np.lexsort((rest, -scores[rest]))] == rest[np.lexsort((rest, -shares[rest]))]).all()
 
@@ -162,16 +127,16 @@ def test_products_nobody_proposed_follow_by_popularity():
 def test_the_day_of_the_visit_changes_the_scores_and_must_be_after_the_history():
     log = shop(7)
     model = ranker().fit(log)
-    assert not np.allclose(model.score([2], today=531), model.score([2], today=560))
-    assert np.allclose(model.score([2]), model.score([2], today=int(log.times.max()) + 1))
-    with pytest.raises(ValueError, match="today must be after the history: row 0 has a purchase on day"):
-        model.score([2], today=500)
+    assert not np.allclose(model.score([2], days=531), model.score([2], days=560))
+    assert np.allclose(model.score([2]), model.score([2], days=int(log.times.max()) + 1))
+    with pytest.raises(ValueError, match="question 0 .user 0, day 500.: expected a history before that day"):
+        model.score([2], days=500)
     late = Interactions(np.zeros(2, int), [1, 2], [1, 1], [520, log.times.max() + 1], [0], log.item_ids, "day")
-    with pytest.raises(ValueError, match="today must be after the history: row 0"):
+    with pytest.raises(ValueError, match="question 0 .user 0, day 530.: expected a history before that day"):
         model.score([0], history=late)  # the day after the log's last one, by default
-    assert np.isfinite(model.score([0], history=late, today=log.times.max() + 2)).all()
-    with pytest.raises(ValueError, match="supposes the day: use lead=None"):
-        ranker(7).fit(log).score([2], today=531)
+    assert np.isfinite(model.score([0], history=late, days=log.times.max() + 2)).all()
+    with pytest.raises(ValueError, match="days: expected none where the day is supposed"):
+        ranker(7).fit(log).score([2], days=531)
 
 
 def nobody_comes_back():
@@ -182,17 +147,19 @@ def nobody_comes_back():
 
 def test_what_cannot_be_learned_from_is_named():
     log = shop(8)
-    with pytest.raises(ValueError, match='needs times in days; these are in "second"'):
+    with pytest.raises(ValueError, match='interactions: expected times in days, got "second"'):
         ranker().fit(Interactions(log.users, log.items, log.values, log.times, log.user_ids, log.item_ids))
-    with pytest.raises(ValueError, match="No user has 2 baskets"):
+    with pytest.raises(ValueError, match="expected values above 0"):
+        ranker().fit(replace(log, values=np.zeros(len(log))))
+    with pytest.raises(ValueError, match="expected a customer with 2 baskets, got at most 1"):
         ranker().fit(log.select(log.times == 500))
-    with pytest.raises(ValueError, match="none of the .* products proposed was bought"):
-        BasketRanker(lead=None, targets=1, candidates=1).fit(nobody_comes_back())
-    with pytest.raises(ValueError, match="lead must be at least 1 day, or None"):
-        BasketRanker(lead=0)
-    with pytest.raises(ValueError, match="targets and candidates must be at least 1"):
+    with pytest.raises(ValueError, match="expected that something proposed was bought, got none of the"):
+        BasketRanker(targets=1, per_source=1).fit(nobody_comes_back())
+    with pytest.raises(ValueError, match="usual_gap: expected at least 1 day, or None"):
+        BasketRanker(usual_gap=0)
+    with pytest.raises(ValueError, match="targets: expected at least 1"):
         BasketRanker(targets=0)
-    with pytest.raises(ValueError, match="negatives must be a share"):
+    with pytest.raises(ValueError, match="negatives: expected a share"):
         BasketRanker(negatives=0)
     with pytest.raises(ValueError, match="is not fitted: call fit"):
         BasketRanker().score([0])

@@ -34,5 +34,5 @@ def test_one_model_alone_keeps_its_order(small):
 
 
 def test_a_weight_for_each_model():
-    with pytest.raises(ValueError, match="one weight for each of 2 models; 1 came"):
+    with pytest.raises(ValueError, match="one weight for each of 2 models, at least one, got 1"):
         Blend([Markov(), EASE()], [1.0])

@@ -66,11 +66,13 @@ def test_weights_explain_the_score(vectors):
 
 
 def test_bad_input_is_named(vectors):
-    with pytest.raises(ValueError, match="vectors must be finite with two axes"):
+    with pytest.raises(ValueError, match="vectors: expected finite numbers"):
         ContentAttention(np.array([[np.inf]]))
-    with pytest.raises(ValueError, match="sharpness must be at least 0; -1 came"):
+    with pytest.raises(ValueError, match=r"vectors: expected \(n_items, dim\) with an item, got shape \(0, 4\)"):
+        ContentAttention(np.ones((0, 4)))
+    with pytest.raises(ValueError, match="sharpness: expected at least 0, got -1"):
         ContentAttention(vectors, -1)
-    with pytest.raises(ValueError, match="over 8 items, one for each vector; it is over 3"):
+    with pytest.raises(ValueError, match="over 8 items, one for each vector, got 3"):
         ContentAttention(vectors).fit(log([1], [2], n=3))
     with pytest.raises(ValueError, match="is not fitted"):
         ContentAttention(vectors).score([0])

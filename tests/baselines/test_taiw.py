@@ -50,7 +50,7 @@ def test_the_filter_agrees_with_a_literal_loop(seed):
 def test_the_filter_changes_nothing_it_was_given():
     log = random_log(0)
     before = log.users.copy(), log.items.copy(), log.times.copy()
-    assert taiw_filter(log).times.tolist() == taiw_filter(log).times.tolist()
+    assert len(taiw_filter(log)) < len(log)
     assert all((a == b).all() for a, b in zip(before, (log.users, log.items, log.times), strict=True))
 
 

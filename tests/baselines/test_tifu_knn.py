@@ -134,10 +134,28 @@ def test_a_stranger_with_three_products_is_served_and_one_without_any_is_defined
     assert np.isfinite(model.score([0], history=nobody)).all()
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_history_given_equals_the_history_fitted(name):
+    """Nobody becomes their own neighbour by handing in what is known already."""
+    log, users = shop(5), np.array([3, 0, 11])
+    model = MODELS[name]().fit(log)
+    assert (model.score(users, history=log.of_users(users)) == model.score(users)).all()
+
+
+def test_known_users_and_strangers_in_one_request_have_neighbours_of_their_own():
+    """TIFU-KNN with as many neighbours as there are users: a stranger has one more."""
+    log = shop(6, n_users=5)
+    model, history = TIFUKNN(9, 0.9, 0.7, 3, 0.6).fit(log), log.of_users([3, 0])
+    both = model.score([3, -1], history=history)
+    assert np.allclose(both[0], model.score([3])[0], atol=1e-12)
+    mean = model.vectors.toarray().mean(axis=0)
+    assert np.allclose(both[1], 0.6 * model.vectors[0].toarray()[0] + 0.4 * mean, atol=1e-12)
+
+
 def test_a_stranger_counts_the_user_they_copy_as_a_neighbour():
     log = shop(4)
     model = UPCF(3, 0.5, 1.0).fit(log)
-    given = model.score([2], history=log.of_users([2]))[0]
+    given = model.score([-1], history=log.of_users([2]))[0]
     assert np.allclose(given, model.score([2])[0] + model.shares[2].toarray()[0])
 
 
@@ -151,11 +169,11 @@ def test_wrong_histories_and_unfitted_models_are_named(name):
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ValueError, match="neighbours and groups must be at least 1; 0 and 7 came"):
+    with pytest.raises(ValueError, match="neighbours and groups: expected at least 1, got 0 and 7"):
         TIFUKNN(neighbours=0)
-    with pytest.raises(ValueError, match="Decays must be above 0 and at most 1; within 1.2"):
+    with pytest.raises(ValueError, match="expected above 0 and at most 1, got 1.2 and 0.7"):
         TIFUKNN(within_decay=1.2)
-    with pytest.raises(ValueError, match="alpha must be from 0 to 1; -1 came"):
+    with pytest.raises(ValueError, match="alpha: expected from 0 to 1, got -1"):
         TIFUKNN(alpha=-1)
-    with pytest.raises(ValueError, match="recency must be at least 1"):
+    with pytest.raises(ValueError, match="recency, asymmetry and locality: expected at least 1"):
         UPCF(recency=0)

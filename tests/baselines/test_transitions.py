@@ -82,9 +82,9 @@ def test_wrong_histories_unfitted_models_and_settings_are_named(small):
             make().score([0])
         with pytest.raises(ValueError, match="over the 12 items the model was fitted on; it is over 3"):
             make().fit(small).score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
-    with pytest.raises(ValueError, match="recency must be above 0 and at most 1; 0 came"):
+    with pytest.raises(ValueError, match="recency: expected above 0 and at most 1, got 0"):
         TransitionCounter(recency=0)
-    with pytest.raises(ValueError, match="smoothing must be above 0; 0 came"):
+    with pytest.raises(ValueError, match="smoothing: expected above 0, got 0"):
         Markov(0)
 
 

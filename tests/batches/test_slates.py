@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.batches.slates import Slates, last_histories, refuse_leaks, slates
+from recsys.batches.slates import SlateBatches, Slates, last_histories, read_once, refuse_leaks, slates
 from recsys.data import DataError, ImpressionLog, Impressions, Interactions
 
 
@@ -53,3 +53,50 @@ def test_a_log_without_a_usable_impression_is_refused():
         slates(log(past=((), (), (), ())), max_history=5)
     with pytest.raises(ValueError, match="max_history: expected at least 1, got 0"):
         slates(log(), max_history=0)
+
+
+def test_articles_of_a_batch_are_read_once_and_each_id_finds_its_own():
+    rng = np.random.default_rng(0)
+    articles = rng.normal(size=(40, 3))
+    history, shown = rng.integers(0, 41, (6, 5)), rng.integers(1, 41, (6, 4))
+    taken, past, asked = read_once(articles, history, shown)
+    padded = np.concatenate([np.zeros((1, 3)), articles])  # as ids count
+    assert (taken[past] == padded[history]).all() and (taken[asked] == padded[shown]).all()
+    assert (taken == padded[np.unique([*history.ravel(), *shown.ravel()])]).all()
+
+
+def test_without_padding_and_without_a_history_only_articles_are_read():
+    articles = np.arange(1, 7)[:, None]
+    taken, past, asked = read_once(articles, np.zeros((1, 0), dtype=np.int64), np.array([[3, 1, 3]]))
+    assert taken.tolist() == [[1], [3]] and past.shape == (1, 0) and asked.tolist() == [[1, 0, 1]]
+
+
+def test_an_epoch_holds_every_slate_once_in_an_order_of_its_own():
+    rng = np.random.default_rng(1)
+    shown = np.argsort(rng.random((9, 12)))[:, :4] + 1
+    shown[::2, 3] = 0
+    clicked = (rng.random((9, 4)) < 0.5) & (shown > 0)
+    data = Slates(np.arange(9), rng.integers(13, 20, (9, 2)), shown, clicked)
+    articles = np.arange(1, 20)[:, None]
+    make = SlateBatches(data, articles, batch_size=4, seed=2)
+    assert [len(batch[1]) for batch in make(0)] == [4, 4, 1]
+    orders = []
+    for epoch in (0, 0, 1):
+        rows = [tuple(map(tuple, parts)) for taken, past, asked, clicks, skips in make(epoch)
+                for parts in zip(taken[past][..., 0], taken[asked][..., 0], clicks, skips, strict=True)]  # fmt: skip
+        orders.append(rows)
+    wanted = [tuple(map(tuple, parts)) for parts in zip(data.history, shown, clicked, ~clicked & (shown > 0))]
+    assert all(sorted(rows) == sorted(wanted) for rows in orders)
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_histories_and_articles_belong_to_the_impressions():
+    good = log()
+    fewer = Interactions.from_sequences([(), (3, 4)], np.arange(6))
+    with pytest.raises(DataError, match="histories: expected 4 users, one for each impression, found 2"):
+        ImpressionLog(good.impressions, fewer, good.items)
+    others = Interactions.from_sequences([(), (3,), (4,), (5,)], np.arange(1, 7))
+    with pytest.raises(DataError, match="histories: expected the item ids of the impressions"):
+        ImpressionLog(good.impressions, others, good.items)
+    with pytest.raises(DataError, match="items: expected the item ids of the impressions"):
+        ImpressionLog(good.impressions, good.histories, good.items.iloc[::-1])

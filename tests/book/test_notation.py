@@ -113,7 +113,7 @@ def test_symbols_of_part_two_have_the_shapes_the_page_says(movielens):
 
 def test_symbols_of_part_three_have_the_shapes_the_page_says():
     torch = import_torch()
-    from recsys.torch.output_losses import NegativeSampler
+    from recsys.batches.negatives import NegativeSampler
     from recsys.torch.sasrec import SASRec, SASRecConfig
 
     sizes = dict(batch=2, length=5, m=9, d=8, blocks=2, heads=4)

@@ -129,10 +129,12 @@ def test_a_local_name_leads_nowhere(shelf):
     ("getattr(counting, 'count')()", "write a dict"), ("getattr(Model(), 'to' + 'ld')()", "write a dict"),
     ("eval('1')", "eval hides"), ("importlib.import_module('shelf.' + 'models')", "importlib.import_module hides"),
     ("counting.nothing()", "shelf.counting.nothing: expected a definition"),
+    ("vars(counting)['count']()", "vars hides"), ("len(Model.__subclasses__())", "__subclasses__ hides"),
+    ("operator.methodcaller('told')(Model())", "operator.methodcaller hides"),
 ])
 def test_what_cannot_be_followed_by_name_is_refused(shelf, code, problem):
     change(shelf, "studies/toy.py", "counting.count()", code)
-    change(shelf, "studies/toy.py", "from shelf import counting", "import importlib\nfrom shelf import counting")
+    change(shelf, "studies/toy.py", "from shelf import counting", "import importlib\nimport operator\nfrom shelf import counting")
     with pytest.raises(Unreachable, match=problem):
         studies.fingerprint(shelf, "toy")
 
@@ -198,8 +200,8 @@ MUTATIONS = {  # file, old, new, the studies that run the line
     "another optimizer": ("recsys/torch/optimisation.py", "torch.optim.AdamW(", "torch.optim.SGD(", TRAINED),
     "zeros for Glorot": ("recsys/torch/parameters.py", "nn.init.xavier_uniform_(", "nn.init.zeros_(",
                          TRAINED - {"basket_attention"} | {"sequence_cost"}),
-    "histories out of order": ("recsys/torch/sequences.py", "interactions.items[interactions.by_time()] + 1",
-                               "interactions.items + 1", IN_ORDER),
+    "histories out of order": ("recsys/data/interactions.py", "np.split(self.by_time(), ends",
+                               'np.split(np.argsort(self.users, kind="stable"), ends', IN_ORDER | NEWS),
     "another user's history": ("recsys/recommender.py", "interactions.of_users(users)", "interactions.of_users(users[::-1])",
                                TRAINED - NEWS | {"baselines", "baskets"}),
     "a lost last item": ("recsys/data/impressions.py", "self.starts[row + 1])", "self.starts[row + 1] - 1)", NEWS),

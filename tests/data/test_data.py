@@ -1,6 +1,8 @@
 """The catalogue, its places, and what happens when they fail."""
 
+import errno
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -217,17 +219,17 @@ def test_a_damaged_cache_is_replaced_by_fetch_only_when_a_good_copy_is_at_hand(a
 
 def test_an_interrupted_write_leaves_the_good_copy_and_no_litter(alone, good, monkeypatch):
     put(alone / "movielens-100k", good)
-    writes = []
-    real = Path.write_bytes
+    syncs = []
+    real = os.fsync
 
-    def dies(path, content):
-        writes.append(path)
-        if len(writes) == 2:
-            raise OSError("No space left on device")
-        return real(path, content)
+    def dies(number):
+        syncs.append(number)
+        if len(syncs) == 3:  # the first file, its directory, the second file
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(number)
 
-    monkeypatch.setattr(Path, "write_bytes", dies)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(os, "fsync", dies)
+    with pytest.raises(DataError, match="movielens-100k: not written to .*No space left.*Mend: free some space"):
         fetching._keep(entry("movielens-100k"), good)
     monkeypatch.undo()
     assert {path.name for path in (alone / "movielens-100k").iterdir()} == set(good)

@@ -1,5 +1,6 @@
 """The data sets beside the two main ones: what each reader makes of good files, and says of bad ones."""
 
+import copy
 import json
 import zipfile
 
@@ -219,18 +220,24 @@ def test_mind_put_by_hand_is_loaded_and_without_it_the_message_says_where_to_put
 def test_impressions_name_what_is_wrong():
     good = dict(users=[0], times=[1], starts=[0, 2], items=[0, 1], clicked=[True, False], user_ids=["a"], item_ids=["x", "y"])
     assert len(Impressions(**good)) == 1
-    for change, said in (({"items": [0.9, 1]}, "items: expected whole numbers.*found 0.9"),
-                         ({"clicked": [0.2, 1]}, "clicked: expected whole numbers, or True and False.*found 0.2"),
-                         ({"users": [np.nan]}, "users: expected whole numbers.*found nan"),
+    for change, said in (({"items": [0.9, 1]}, "items, row 0: expected an integer index, found 0.9"),
+                         ({"clicked": [0.2, 1]}, "clicked, row 0: expected True or False, found 0.2"),
+                         ({"users": [np.nan]}, "users, row 0: expected an integer index, found nan"),
                          ({"items": [0, 2]}, r"items\[1\]: expected an index from 0 to 1, found 2"),
                          ({"users": [1]}, r"users\[0\]: expected an index from 0 to 0, found 1"),
                          ({"users": [0, 0], "times": [1, 2], "starts": [0, 0, 2]}, "each shows something"),
                          ({"starts": [0, 0]}, "each shows something"), ({"starts": [0, 1]}, "each shows something"),
+                         ({"times": [2**63]}, "times, row 0: expected an integer time of at most"),
+                         ({"times": np.array(["NaT"], "M8[s]")}, "times, row 0: expected a time, found NaT"),
+                         ({"item_ids": ["y", "x"]}, "item_ids, position 1: expected distinct ids in rising order"),
+                         ({"user_ids": ["a", "a"]}, "user_ids, position 1: expected distinct ids in rising order"),
+                         ({"clicked": np.ma.array([1, 0], mask=[0, 1])}, "clicked, row 1: .*a masked entry"),
                          ({"clicked": [True]}, "of one length"), ({"times": []}, "of one length")):
         with pytest.raises(DataError, match=said):
             Impressions(**good | change)
-    with pytest.raises(ValueError, match="read-only"):
-        Impressions(**good).clicked[0] = False
+    for table in (Impressions(**good), copy.deepcopy(Impressions(**good))):
+        with pytest.raises(ValueError, match="read-only"):
+            table.clicked[0] = False
 
 
 # What is said of bad files

@@ -151,14 +151,9 @@ def test_auc_is_the_share_of_pairs_in_order():
 
 def test_rating_errors_by_hand_by_scikit_learn_and_not_by_batch():
     rng = np.random.default_rng(0)
-    truth, predicted, users = rng.integers(1, 6, 33), rng.normal(3, 1, 33), rng.integers(0, 3, 33)
-    assert np.isclose(ev.rmse(np.array([1, 2]), np.array([4, 2])), np.sqrt(4.5)) and ev.mae([1, 2], [4, 2]) == 1.5
+    truth, predicted = rng.integers(1, 6, 33), rng.normal(3, 1, 33)
+    assert np.isclose(ev.rmse(np.array([1, 2]), np.array([4, 2])), np.sqrt(4.5))
     assert np.isclose(ev.rmse(truth, predicted), sklearn.metrics.root_mean_squared_error(truth, predicted))
-    assert np.isclose(ev.mae(truth, predicted), sklearn.metrics.mean_absolute_error(truth, predicted))
-    for user in range(3):
-        mine = users == user
-        assert np.isclose(ev.rmse_per_user(users, truth, predicted)[user], ev.rmse(truth[mine], predicted[mine]))
-        assert np.isclose(ev.mae_per_user(users, truth, predicted)[user], ev.mae(truth[mine], predicted[mine]))
     of_batches = np.mean([np.mean((predicted[:32] - truth[:32]) ** 2), (predicted[32] - truth[32]) ** 2])
     assert not np.isclose(of_batches, ev.rmse(truth, predicted) ** 2, rtol=0.01)
 
@@ -189,14 +184,75 @@ def test_coverage_novelty_and_diversity_by_hand():
     assert np.isclose(ev.intra_list_diversity(np.arange(9)[None], full)[0], pdist(full, "cosine").mean())
 
 
+def test_empty_places_are_left_out_of_novelty_and_diversity():
+    """A list with empty places is worth what its filled places are; the last item is not read for them."""
+    counts, features = np.array([8, 4, 1]), np.array([[1.0, 0], [0, 1], [1, 1]])
+    assert np.allclose(ev.novelty([[0, -1], [1, 2]], counts, 8), [0, 2])
+    assert np.allclose(ev.novelty([[2, 1, -1, -1]], counts, 8), ev.novelty([[2, 1]], counts, 8))
+    short, whole = ([[0, 2, -1]], [[0, 2]])
+    assert np.allclose(ev.intra_list_diversity(short, features), ev.intra_list_diversity(whole, features))
+    assert np.isnan(ev.novelty([[-1, -1]], counts, 8)).all()
+    assert np.isnan(ev.intra_list_diversity([[1, -1], [-1, -1]], features)).all()
+
+
+@pytest.mark.parametrize("metric", [
+    lambda ranked: ev.coverage(ranked, 3),
+    lambda ranked: ev.novelty(ranked, np.ones(3), 4),
+    lambda ranked: ev.intra_list_diversity(ranked, np.eye(3)),
+    lambda ranked: ev.hits_of(ranked, sparse.csr_matrix(np.ones((1, 3)))),
+])
+@pytest.mark.parametrize("ranked, words", [
+    ([[0, 3]], "item indices from 0 to 2"), ([[0, -2]], "item indices from 0 to 2"), ([[1, 1]], "got 1 twice in row 0"),
+    ([0, 1], r"shape \(n_lists, k\)"), ([[0.0, 1.0]], "whole numbers"),
+])
+def test_lists_that_are_none_are_refused_by_every_metric_of_lists(metric, ranked, words):
+    with pytest.raises(ValueError, match=words):
+        metric(np.array(ranked))
+
+
+def test_features_and_counts_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="features: expected finite"):
+        ev.intra_list_diversity(np.array([[0, 1]]), np.array([[1.0], [np.nan]]))
+    with pytest.raises(ValueError, match="n_users_of_item: expected finite"):
+        ev.novelty(np.array([[0, 1]]), np.array([1.0, np.nan]), 3)
+    with pytest.raises(ValueError, match="counts: expected a vector of finite counts"):
+        ev.gini([1, np.nan])
+
+
+@pytest.mark.parametrize("labels", [[-1, 1], ["0", "1"], [np.nan, 1], [1, 5], [None, True], [0.5, 1]])
+def test_auc_refuses_labels_that_are_neither_nought_nor_one(labels):
+    for make in (lambda: ev.auc(np.array(labels), np.array([0.1, 0.2])),
+                 lambda: ev.auc_per_user([1, 1], np.array(labels), [0.1, 0.2])):
+        with pytest.raises(ValueError, match="labels: expected 0 and 1 or booleans"):
+            make()
+
+
+def test_auc_takes_every_kind_of_nought_and_one_and_refuses_other_lengths():
+    scores = np.array([0.3, 0.2, 0.9])
+    assert ev.auc([1, 0, 0], scores) == ev.auc([1.0, 0.0, 0.0], scores) == ev.auc([True, False, False], scores) == 0.5
+    for users, labels in (([0, 0], [1, 0, 0]), ([0, 0, 0], [1, 0]), ([[0], [0], [0]], [1, 0, 0])):
+        with pytest.raises(ValueError, match="three vectors of one length"):
+            ev.auc_per_user(users, labels, scores)
+    with pytest.raises(ValueError, match="three vectors of one length"):
+        ev.auc([1, 0], scores)
+    with pytest.raises(ValueError, match="labels: expected at least one"):
+        ev.auc([], [])
+
+
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="hits must be a boolean array"):
+    with pytest.raises(ValueError, match="hits: expected a boolean array"):
         ev.precision(np.ones((2, 3)))
-    with pytest.raises(ValueError, match=r"shape \(3,\); shape \(2,\) came"):
+    with pytest.raises(ValueError, match=r"shape \(3,\), got shape \(2,\)"):
         ev.recall(HITS, np.array([1, 2]))
-    with pytest.raises(ValueError, match="User 2 has 0 hits but n_relevant=0"):
+    with pytest.raises(ValueError, match="got 0 for user 2 with 0 hits"):
         ev.recall(HITS, np.array([3, 1, 0]))
-    with pytest.raises(ValueError, match="Unknown nDCG variant 'exp'"):
+    with pytest.raises(ValueError, match="variant: expected one of capped, .* got 'exp'"):
         ev.ndcg(HITS, RELEVANT, "exp")
-    with pytest.raises(ValueError, match="Row 1: a score is NaN"):
+    with pytest.raises(ValueError, match="n_relevant: expected at least 1"):
+        ev.recall(HITS, np.array([4, np.nan, 3]))
+    with pytest.raises(ValueError, match="hits: expected a boolean array"):
+        ev.precision(np.ones((2, 0), dtype=bool))
+    with pytest.raises(ValueError, match="of no row there is no mean"):
+        ev.rmse([], [])
+    with pytest.raises(ValueError, match="scores: expected numbers that can be ordered, got NaN in row 1"):
         ev.auc(np.array([0, 1]), np.array([0.1, np.nan]))

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from recsys.baselines import Popularity
 from recsys.data import Interactions
-from recsys.evaluation import TIE_BREAKS, Split, global_temporal, last_basket, leave_last_out, random_ratio
+from recsys.evaluation import TIE_BREAKS, Split, evaluate, global_temporal, last_basket, leave_last_out, random_ratio
 
 
 @st.composite
@@ -14,13 +15,22 @@ def logs(draw):
     n_users = draw(st.integers(2, 6))
     rows = [(user, draw(st.integers(0, 5)), draw(st.integers(0, 4)))
             for user in range(n_users) for _ in range(draw(st.integers(1, 8)))]
-    rows += [(0, 0, 0), (0, 1, 2), (0, 2, 4)]  # somebody always has three days
+    rows += [(0, 0, 0), (0, 1, 2), (0, 2, 4), (0, 3, 1), (0, 4, 3)]  # somebody always has days for every part
     order = draw(st.permutations(range(len(rows))))
     users, items, times = np.array([rows[i] for i in order]).T
     return Interactions.from_ids(users, items, np.ones(len(rows)), times, time_unit="day")
 
 
-MAKERS = [leave_last_out, last_basket, lambda log: global_temporal(log, 0.2, 0.2),
+def cut_in_time(log):
+    """A global cut; a log whose ties leave a part empty is no example of one."""
+    try:
+        return global_temporal(log, 0.2, 0.2)
+    except ValueError as error:
+        assume("part: expected rows in" not in str(error))
+        raise
+
+
+MAKERS = [leave_last_out, last_basket, cut_in_time,
           lambda log: random_ratio(log, 0.2, 0.4)]
 
 
@@ -109,21 +119,82 @@ def test_a_random_split_shares_no_pair_where_pairs_occur_once_and_counts_the_fut
 def test_a_split_that_breaks_its_promise_is_refused(small):
     part = np.zeros(len(small), int)
     part[small.by_time()[0]] = 2  # the first event of a user as the test, later ones in train
-    with pytest.raises(ValueError, match="fitted rows are later than their user's test"):
+    with pytest.raises(ValueError, match="no fitted row later than its user's test, got 7"):
         Split(small, part, "broken on purpose", ordered=True)
 
 
 def test_splits_say_what_is_wrong(small):
     with pytest.raises(ValueError, match="no test rows"):
         leave_last_out(small.select(small.ages() == 0))
-    with pytest.raises(ValueError, match="Unknown tie-break 'newest'; expected one of file-order"):
+    with pytest.raises(ValueError, match="ties: expected one of file-order, .* got 'newest'"):
         leave_last_out(small, ties="newest")
-    with pytest.raises(ValueError, match="test=1.5 came"):
+    with pytest.raises(ValueError, match="test=1.5"):
         random_ratio(small, test=1.5)
-    with pytest.raises(ValueError, match="validation=0.5, test=0.6 came"):
+    with pytest.raises(ValueError, match="validation=0.5, test=0.6"):
         global_temporal(small, 0.5, 0.6)
 
 
 def test_leaks_count_repeated_pairs():
     log = Interactions.from_ids([1] * 4, [5, 6, 7, 5], np.ones(4), [0, 1, 2, 3])
     assert leave_last_out(log).leaks()["repeated pairs"] == 1
+
+
+def in_order(n, unit="second"):
+    """One user, n items, one after another."""
+    return Interactions([0] * n, np.arange(n), np.ones(n), np.arange(n), [7], np.arange(n), unit)
+
+
+def counts(split):
+    return np.bincount(split.part, minlength=3).tolist()
+
+
+@pytest.mark.parametrize("n, validation, test, expected", [
+    (10, 0.6, 0.3, [1, 6, 3]), (10, 0.0, 0.9, [1, 0, 9]), (100, 0.1, 0.29, [61, 10, 29]), (9, 1 / 3, 1 / 3, [3, 3, 3]),
+    (1000, 0.07, 0.58, [350, 70, 580]),
+])
+def test_a_share_is_the_decimal_number_that_was_written(n, validation, test, expected):
+    """In floats 1 - 0.6 - 0.3 times 10 is less than 1, and 100 times 0.29 less than 29."""
+    assert counts(global_temporal(in_order(n), validation, test)) == expected
+    assert counts(random_ratio(in_order(n), validation, test)) == expected
+
+
+def test_times_that_mean_nothing_are_refused():
+    with pytest.raises(ValueError, match="expected times in seconds or days, got steps"):
+        global_temporal(in_order(20, "step"))
+    with pytest.raises(ValueError, match='expected times in days or steps, got "second"'):
+        last_basket(in_order(20, "second"))
+    for unit in ("day", "step"):  # steps number the baskets in the file of the reality check
+        assert counts(last_basket(in_order(20, unit))) == [18, 1, 1]
+
+
+def test_a_split_without_train_or_without_the_validation_asked_for_is_refused():
+    one_time = Interactions([0] * 10, np.arange(10), np.ones(10), np.zeros(10), [7], np.arange(10), "day")
+    with pytest.raises(ValueError, match="got no train rows"):
+        global_temporal(one_time)
+    with pytest.raises(ValueError, match="got no train rows"):
+        Split(in_order(3), [1, 2, 2], "by hand", ordered=False)
+    with pytest.raises(ValueError, match="got no validation rows"):
+        random_ratio(in_order(5), 0.1, 0.2)
+    two_times = Interactions([0] * 10, np.arange(10), np.ones(10), [0] * 5 + [1] * 5, [7], np.arange(10), "day")
+    with pytest.raises(ValueError, match="got no validation rows"):
+        global_temporal(two_times)
+    assert counts(global_temporal(two_times, validation=0)) == [5, 0, 5]
+
+
+@pytest.mark.parametrize("make", [leave_last_out, last_basket, global_temporal, random_ratio])
+def test_an_empty_log_is_refused(make):
+    with pytest.raises(ValueError, match="interactions: expected at least one row, got none"):
+        make(in_order(0, "day"))
+
+
+@pytest.mark.parametrize("make", [leave_last_out, last_basket, global_temporal,
+                                  lambda log: evaluate(Popularity(), random_ratio(log))])
+def test_what_was_not_taken_is_neither_split_nor_counted_as_relevant(make):
+    skips = Interactions([0] * 20, np.arange(20), [0, 1] * 10, np.arange(20), [7], np.arange(20), "day")
+    with pytest.raises(ValueError, match="expected values above 0, got (10 of 20|9 of 16)"):
+        make(skips)
+
+
+def test_labels_of_no_part_are_refused():
+    with pytest.raises(ValueError, match="part: expected a label from 0 to 3"):
+        Split(in_order(3), [0, 2, 4], "by hand", ordered=False)

@@ -62,15 +62,6 @@ def multi_head(b, items, w_query, w_key, w_value, w_output):
     return sum(heads)
 
 
-def decay(b, rate, items):
-    import numpy as np
-
-    ages = np.array([[2, 1, 0, 0], [0, 2, 1, 0], [0, 0, 0, 0]], dtype=float)
-    unnormalised = (-rate * b.tensor(ages)).exp() * b.tensor(D.PADDING.astype(float))
-    total = unnormalised.sum(-1) + b.tensor(np.array([0.0, 0.0, 1.0]))
-    return (unnormalised[:, :, None] * items).sum(1) / total[:, None]
-
-
 def squared(divisor):
     import numpy as np
 
@@ -102,7 +93,6 @@ EXPRESSIONS = {
     "attention": score(lambda b, **qkv: b.twin.attention(*qkv.values(), b.tensor(D.MASK))[0]),
     "projected": score(projected),
     "multi-head": score(multi_head),
-    "decay": score(decay),
     "squared error per user": squared(3),
     "squared error per pair": squared(12),
     "squared error per observation": squared(int(D.OBSERVED.sum())),

@@ -27,8 +27,6 @@ LAYERS = [
     Layer("MultiHeadSelfAttention", {"dim": DIM, "n_heads": 2}, "self"),
     Layer("MultiHeadSelfAttention", {"dim": DIM, "n_heads": 2, "causal": True}, "self", True),
     Layer("MeanPooling", {}, "pool"),
-    Layer("LastPooling", {}, "pool", True),
-    Layer("DecayPooling", {}, "pool", True),
 ]
 MASK = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [0, 0, 0, 0, 1]], dtype=bool)
 
@@ -46,7 +44,7 @@ every_layer = layers(lambda x: True)
 query_layers = layers(lambda x: x.kind == "query")
 averages = layers(lambda x: x.kind != "self")
 unordered = layers(lambda x: not x.ordered)
-learning = layers(lambda x: x.name not in ("MeanPooling", "LastPooling"))
+learning = layers(lambda x: x.name != "MeanPooling")
 causal = layers(lambda x: x.arguments.get("causal"))
 
 
@@ -240,8 +238,6 @@ def test_two_calls_on_the_same_input_agree(backend, layer, training):
 
 POOLS = {  # of a history with 3 real items, by hand
     "MeanPooling": [1 / 3, 1 / 3, 1 / 3],
-    "LastPooling": [0, 0, 1],
-    "DecayPooling": [1 / 7, 2 / 7, 4 / 7],
 }
 
 
@@ -252,14 +248,6 @@ def test_pooling_has_its_closed_form_wherever_padding_stands(backend, name, real
     output, weights = backend.run(name, {}, [items], mask)
     np.testing.assert_allclose(weights[mask], POOLS[name], atol=1e-12)
     np.testing.assert_allclose(output[0], POOLS[name] @ items[mask], atol=1e-12)
-
-
-@pytest.mark.parametrize("raw_rate", [-5.0, 0.0, 5.0])
-def test_decay_never_grows_with_age_whatever_was_learned(backend, raw_rate):
-    (items,) = inputs_of(LAYERS[-1])
-    learned = {"raw_rate": np.array([raw_rate])}
-    _, weights = backend.run("DecayPooling", {}, [items], None, learned)
-    assert (np.diff(weights, axis=1) > 0).all()
 
 
 @every_layer
@@ -292,3 +280,13 @@ class TestDropout:
     def test_the_weights_it_returns_are_those_before_dropout(self, backend):
         _, weights = run(backend, self.layer, inputs_of(self.layer), MASK, training=True)
         np.testing.assert_allclose(weights.sum(axis=-1), 1)
+
+    def test_it_drops_what_its_generator_says_in_both_frameworks(self, backend):
+        (items,) = inputs_of(self.layer)
+        parameters = backend.parameters(self.layer.name, self.layer.arguments, dtype="float64")
+        output, weights = run(backend, self.layer, [items], MASK, parameters=parameters, training=True)
+        kept = np.random.default_rng(0).random(weights.shape, dtype=np.float32) >= 0.4
+        value = (items @ parameters["value.weight"]).reshape(BATCH, LENGTH, 2, DIM // 2)
+        mixed = (weights * kept / 0.6) @ value.transpose(0, 2, 1, 3)  # (batch, heads, length, dim / heads)
+        merged = mixed.transpose(0, 2, 1, 3).reshape(items.shape)
+        np.testing.assert_allclose(output, merged @ parameters["output.weight"], atol=1e-6)

@@ -64,8 +64,6 @@ def requests(p):
          named("candidate candidate.bias item product direction", target)),
         ("MultiHeadSelfAttention", heads, [x], named("query key value output", p["square"])),
         ("MeanPooling", {}, [x], {}),
-        ("LastPooling", {}, [x], {}),
-        ("DecayPooling", {}, [x], {"raw_rate": p["raw_rate"]}),
     ]  # fmt: skip
     return [("run", (*layer[:3], mask, layer[3]), {}) for layer in layers]
 
@@ -77,14 +75,13 @@ def reference(p):
     mask = real[:, None, :]
     heads_mask = mask & A.causal_mask(x.shape[1]) if p["causal"] else mask
     direction, wide = p["direction"][:, 0], p["wide"]
-    rate = float(np.logaddexp(0, p["raw_rate"])[0])
-    pools = [A.mean_weights(real), A.last_weights(real), A.decay_weights(real, rate)]
+    even = A.mean_weights(real)
     return [
         A.projected_attention(q, x, A.Projections(*p["square"][:3]), mask),
         A.attend(A.additive_scores(q, x, *wide[:2], direction), x, mask),
         A.attend(A.target_scores(q, x, wide[0], p["bias"], *wide[1:], direction), x, mask),
         A.multi_head_attention(x, x, A.Projections(*p["square"]), p["n_heads"], heads_mask),
-        *((A.pool(weights, x), weights) for weights in pools),
+        (A.pool(even, x), even),
     ]
 
 
@@ -191,7 +188,6 @@ def test_projections_start_as_glorot_says(backend):
         assert weight.shape == (60, 40) and np.abs(weight).max() <= bound
         assert abs(weight.std() / (bound / np.sqrt(3)) - 1) < 0.05
     assert (arrays["candidate.bias"] == 0).all()
-    assert backend.parameters("DecayPooling", {}) == {"raw_rate": np.zeros(1)}
 
 
 def test_parameters_survive_the_way_through_arrays(backend):

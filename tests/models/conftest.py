@@ -1,9 +1,9 @@
 """A SASRec small enough to train in a second."""
 
 import pytest
-from small_run import SMALL_SASREC
 
 from recsys.torch.sasrec import SASRecRecommender
+from tests.training.small_run import SMALL_SASREC
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import torch
 
 from recsys.data import Interactions
 from recsys.evaluation import random_ratio
-from recsys.torch.factorisation import FactorisationConfig, FactorisationRecommender
-from recsys.torch.fit import FitConfig
+from recsys.torch.factorisation import FactorisationConfig, FactorisationRecommender, rating_loss
+from recsys.training.loop import FitConfig
 
 CONFIG = FactorisationConfig(dim=4, l2=0.02, batch_size=64,
                              training=FitConfig(epochs=15, learning_rate=0.03, clip_norm=10.0))  # fmt: skip
@@ -68,7 +68,7 @@ def test_thirty_two_ratings_are_learnt_by_heart(ratings):
 
 def test_a_stranger_gets_the_minimum_of_the_loss_with_items_held_fixed(trained, ratings):
     past = ratings.of_users([7])
-    solved = torch.tensor(trained._solve(past)[0], requires_grad=True)
+    solved = torch.tensor(trained.solve(past)[0], requires_grad=True)
     a = {name: value.double() for name, value in trained.network.state_dict().items()}
     items = torch.tensor(past.items)
     predicted = a["mean"] + a["item_bias"][items] + solved[0] + a["item_factors"][items] @ solved[1:]
@@ -82,35 +82,62 @@ def test_a_history_given_ranks_much_like_the_history_fitted(trained, ratings):
     assert np.corrcoef(fitted.ravel(), given.ravel())[0, 1] > 0.98
 
 
-def test_batch_composition_never_changes_a_score(trained, ratings):
-    users = np.array([3, 0, 11])
-    for history in (None, ratings.of_users(users)):
-        together = trained.score(users, history)
-        for row, user in enumerate(users):
-            alone = trained.score([user], None if history is None else ratings.of_users([user]))
-            assert np.allclose(alone[0], together[row], atol=1e-10)
-
-
 def test_an_empty_history_gets_mean_and_item_biases(trained, ratings):
     scores = trained.score([0], history=Interactions.from_sequences([[]], ratings.item_ids))
     state = trained.network.state_dict()
     assert np.allclose(scores[0], (state["mean"] + state["item_bias"]).numpy())
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(trained, ratings):
-    users = np.arange(60)
-    assert (FactorisationRecommender(CONFIG).fit(ratings).score(users) == trained.score(users)).all()
-    other = replace(CONFIG, training=replace(CONFIG.training, seed=1))
-    assert not np.allclose(FactorisationRecommender(other).fit(ratings).score(users), trained.score(users))
+def test_a_user_without_a_rating_gets_mean_and_item_biases(ratings):
+    model = FactorisationRecommender(CONFIG).fit(ratings.select(ratings.users < 50))
+    state = model.network.state_dict()
+    expected = (state["mean"] + state["item_bias"]).numpy()
+    users = np.array([55, 3, 59])
+    scores, predicted = model.score(users), model.predict(users, [7, 7, 7])
+    empty = model.score([0], history=Interactions.from_sequences([[]], ratings.item_ids))
+    assert (scores[[0, 2]] == empty).all() and np.allclose(scores[0], expected)
+    assert predicted[0] == predicted[2] == pytest.approx(expected[7], abs=1e-6)
+    assert scores[1, 7] == pytest.approx(predicted[1], abs=1e-5) and not np.allclose(scores[1], expected, atol=0.1)
 
 
-def test_scores_are_equal_after_save_and_load(trained, ratings, tmp_path):
-    trained.save(tmp_path / "factors.safetensors")
-    loaded = FactorisationRecommender(CONFIG).load(tmp_path / "factors.safetensors", ratings)
-    assert (loaded.score(np.arange(60)) == trained.score(np.arange(60))).all()
-    with pytest.raises(ValueError, match="vocabulary expected"):
-        FactorisationRecommender(CONFIG).load(
-            tmp_path / "factors.safetensors", replace(ratings, item_ids=ratings.item_ids + 1))
+def test_the_order_of_the_file_never_changes_what_a_stranger_gets(trained, ratings):
+    mixed = ratings.select(np.random.default_rng(0).permutation(len(ratings)))
+    assert np.allclose(trained.solve(ratings), trained.solve(mixed), atol=1e-10)
+
+
+def test_the_loss_is_squared_error_plus_the_penalty_by_hand(trained):
+    network = trained.network
+    users, items, given = torch.tensor([3, 5]), torch.tensor([1, 1]), torch.tensor([4.0, 2.0])
+    squares = sum((table[rows] ** 2).sum() for table, rows in (
+        (network.user_bias, users), (network.item_bias, items),
+        (network.user_factors, users), (network.item_factors, items)))
+    error = ((network(users, items) - given) ** 2).sum()
+    assert torch.isclose(rating_loss(network, (users, items, given), 0.3), (error + 0.3 * squares) / 2)
+
+
+def test_the_epoch_with_the_lowest_error_on_held_out_ratings_is_kept(ratings):
+    split = random_ratio(ratings)
+    long = replace(CONFIG, l2=1e-6, dim=20, training=replace(CONFIG.training, epochs=60, patience=3))
+    model = FactorisationRecommender(long).fit(split.train, split.validation)
+    assert rmse(model, split.validation) == -max(model.result.metrics) and len(model.result.metrics) < 60
+    assert model.result.best_epoch == int(np.argmax(model.result.metrics))
+    with pytest.raises(ValueError, match="validation: expected at least one held-out event, got none"):
+        FactorisationRecommender(CONFIG).fit(split.train, split.validation.select(np.zeros(0, dtype=int)))
+
+
+def test_the_seed_of_the_training_decides_what_the_first_batch_holds(ratings, monkeypatch):
+    first = {}
+
+    def stop(network, batch, l2):
+        first[seed] = torch.cat([part.flatten() for part in batch])
+        raise InterruptedError
+
+    for seed in (0, 1):
+        training = replace(CONFIG.training, seed=seed)
+        monkeypatch.setattr(FactorisationRecommender, "loss", stop)
+        with pytest.raises(InterruptedError):
+            FactorisationRecommender(replace(CONFIG, training=training)).fit(ratings)
+    assert not torch.equal(first[0], first[1])
 
 
 def test_unknown_indices_and_settings_out_of_range_are_named(trained, ratings):

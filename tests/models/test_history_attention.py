@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.batches.histories import HistoryBatches
 from recsys.data import DataError, Interactions
 from recsys.evaluation import recommend
-from recsys.torch.fit import FitConfig
+from recsys.neural.history_attention import POOLINGS
 from recsys.torch.history_attention import (
-    POOLINGS, HistoryAttention, HistoryAttentionConfig, HistoryAttentionRecommender, HistoryBatches, history_loss,
-)  # fmt: skip
+    HistoryAttention, HistoryAttentionConfig, HistoryAttentionRecommender, history_loss,
+)
+from recsys.training.loop import FitConfig
 
 CLOSE = dict(rtol=1e-4, atol=1e-5)
 EVERYBODY = np.arange(40)
@@ -105,6 +107,8 @@ def test_a_candidate_planted_in_its_own_history_weighs_nothing_and_changes_nothi
     assert (weights[:, 0, place] == 0).all()
     assert torch.allclose(scores[:, 0], network(ids, CANDIDATES)[0][:, 0], **CLOSE)
     assert (weights[:, 1:, place] > 0).all()
+    _, in_training = network(leaked, CANDIDATES, torch.full((3, 4), 9))
+    assert torch.equal(in_training, weights)
 
 
 def test_the_control_differs_by_the_two_projections_of_attention_only():
@@ -138,11 +142,15 @@ def test_a_history_of_padding_alone_scores_by_the_bias(network):
     assert torch.allclose(scores, network.constant + network.bias(CANDIDATES)[..., 0]) and (weights == 0).all()
 
 
+def batches_of(log):
+    return HistoryBatches(log, max_length=6, negatives=3, tokens=60)
+
+
 def test_every_event_but_the_first_is_a_target_once_and_sees_what_came_before(groups):
     lists = [tuple(groups.items[groups.users == user] + 1) for user in EVERYBODY]
     found, seen = [], groups.seen().toarray()
-    for history, candidates, visible in HistoryBatches(groups, config_of("mean"))(3):
-        for row, place in torch.nonzero(candidates[..., 0]).tolist():
+    for history, candidates, visible in batches_of(groups)(3):
+        for row, place in np.argwhere(candidates[..., 0]).tolist():
             past = tuple(history[row, :visible[row, place, 0]].tolist())
             target, *drawn = candidates[row, place].tolist()
             fitting = [user for user in EVERYBODY if lists[user][:place + 2] == (*past, target)]
@@ -153,10 +161,21 @@ def test_every_event_but_the_first_is_a_target_once_and_sees_what_came_before(gr
 
 
 def test_batches_repeat_themselves_and_epochs_differ(groups):
-    batches = HistoryBatches(groups, config_of("mean"))
-    flat = [[tensor for batch in batches(epoch) for tensor in batch] for epoch in (1, 1, 2)]
-    assert all(torch.equal(a, b) for a, b in zip(flat[0], flat[1], strict=True))
-    assert any(a.shape != b.shape or not torch.equal(a, b) for a, b in zip(flat[0], flat[2], strict=False))
+    batches = batches_of(groups)
+    flat = [[array for batch in batches(epoch) for array in batch] for epoch in (1, 1, 2)]
+    assert all(np.array_equal(a, b) for a, b in zip(flat[0], flat[1], strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(flat[0], flat[2], strict=False))
+    other = HistoryBatches(groups, max_length=6, negatives=3, tokens=60, seed=1)(1)
+    assert not all(np.array_equal(a, b) for a, b in zip(flat[0], [array for batch in other for array in batch]))
+
+
+def test_rows_of_unequal_length_are_padded_and_padding_asks_nothing(groups):
+    log = Interactions.from_sequences([[1, 2], [3, 4, 5, 6], [7, 8, 9]], groups.item_ids)
+    [(history, candidates, visible)] = batches_of(log)(0)
+    assert history.shape == (3, 3) and candidates.shape == visible.shape == (3, 3, 4)
+    targets = candidates[..., 0]
+    assert sorted(targets[targets != 0]) == [3, 5, 6, 7, 9, 10] and ((candidates == 0).all(2) == (targets == 0)).all()
+    assert HistoryAttentionRecommender.targets((history, candidates, visible)) == 6 * 4
 
 
 def test_padding_adds_nothing_to_the_loss(network, ids):
@@ -178,11 +197,10 @@ def test_planted_groups_are_found_for_users_and_strangers(trained, groups):
     assert (recommend(trained, [0, 0], k=5, history=strangers) // 10 == [[0], [1]]).all()
 
 
-def test_a_history_given_equals_the_history_fitted_alone_or_together(trained, groups):
-    users = np.array([3, 0, 11])
-    fitted = trained.score(users)
-    assert np.allclose(fitted, trained.score(users, history=groups.of_users(users)), **CLOSE)
-    assert np.allclose(fitted, np.concatenate([trained.score([user]) for user in users]), **CLOSE)
+def test_the_score_in_a_column_is_the_networks_of_that_item_after_that_history(trained, groups):
+    past = groups.items[groups.users == 7] + 1
+    pairs, _ = trained.run(trained.network, past[None], np.array([[4, 16, 20]]))
+    assert np.allclose(trained.score([7])[0, [3, 15, 19]], pairs[0], **CLOSE)
 
 
 def test_histories_of_several_lengths_are_scored_together_as_alone(trained, groups):
@@ -199,34 +217,19 @@ def test_only_the_newest_events_are_read(trained, groups):
     assert np.allclose(trained.score([0], history=long)[0, :14], trained.score([0], history=short)[0, :14], **CLOSE)
 
 
-def test_the_same_seed_gives_the_same_bits_also_after_save_and_load(trained, groups, tmp_path):
-    scores = trained.score(EVERYBODY)
-    torch.rand(3)
-    assert (HistoryAttentionRecommender(trained.config).fit(groups).score(EVERYBODY) == scores).all()
-    trained.save(tmp_path / "weights")
-    loaded = HistoryAttentionRecommender(trained.config).load(tmp_path / "weights", groups)
-    assert (loaded.score(EVERYBODY) == scores).all()
-    with pytest.raises(ValueError, match="vocabulary expected"):
-        loaded.load(tmp_path / "weights", replace(groups, item_ids=groups.item_ids + 1))
-    other = next(pooling for pooling in POOLINGS if pooling != trained.config.pooling)
-    with pytest.raises(ValueError, match="config expected"):
-        HistoryAttentionRecommender(config_of(other)).load(tmp_path / "weights", groups)
+def test_the_seed_of_the_training_decides_what_the_first_batch_holds(groups, monkeypatch):
+    first = {}
 
+    def stop(network, batch):
+        first[seed] = batch[1].flatten()
+        raise InterruptedError
 
-def test_a_fit_that_was_stopped_goes_on_from_its_checkpoint(trained, groups, tmp_path, monkeypatch):
-    taken = []
-
-    def stop(model, batch):
-        taken.append(1)
-        if len(taken) == 8:
-            raise InterruptedError
-        return history_loss(model, batch)
-
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr("recsys.torch.history_attention.history_loss", stop)
-        HistoryAttentionRecommender(trained.config, tmp_path / "state").fit(groups)
-    resumed = HistoryAttentionRecommender(trained.config, tmp_path / "state").fit(groups)
-    assert (resumed.score(EVERYBODY) == trained.score(EVERYBODY)).all()
+    for seed in (0, 1):
+        training = replace(config_of("mean").training, seed=seed)
+        monkeypatch.setattr(HistoryAttentionRecommender, "loss", stop)
+        with pytest.raises(InterruptedError):
+            HistoryAttentionRecommender(config_of("mean", training=training)).fit(groups)
+    assert first[0].shape != first[1].shape or not torch.equal(first[0], first[1])
 
 
 def test_thirty_two_targets_are_learnt_by_heart():
@@ -236,19 +239,13 @@ def test_thirty_two_targets_are_learnt_by_heart():
     assert HistoryAttentionRecommender(config).fit(log).result.losses[-1] < 0.1
 
 
-@pytest.mark.parametrize("bad", [31, -1])
-def test_an_id_outside_the_catalogue_is_named(network, ids, bad):
-    ids[1, 2] = bad
-    with pytest.raises(ValueError, match=rf"history: expected ids from 0 .padding. to 30, got {bad} at row 1, column 2"):
-        network(ids, CANDIDATES)
-    with pytest.raises(ValueError, match="candidates: expected ids from 0 .padding. to 30"):
-        network(CANDIDATES, ids)
+@pytest.mark.parametrize("bad", [21, -1])
+def test_an_id_outside_the_catalogue_is_named(trained, bad):
+    with pytest.raises(ValueError, match=rf"ids from 0 .padding. to 20, got {bad} at row 1, column 2"):
+        trained.ids([np.array([4]), np.array([1, 2, bad])])
 
 
-def test_what_cannot_be_served_or_learnt_from_is_named(trained, network, groups, ids):
-    for wrong in (ids[0], ids.float()):
-        with pytest.raises(ValueError, match="history: expected int64 with two axes"):
-            network(wrong, CANDIDATES)
+def test_what_cannot_be_served_or_learnt_from_is_named(trained, groups):
     with pytest.raises(ValueError, match="is not fitted: call fit"):
         HistoryAttentionRecommender().score([0])
     with pytest.raises(DataError, match="a user index from 0 to 39, found 40"):
@@ -258,7 +255,11 @@ def test_what_cannot_be_served_or_learnt_from_is_named(trained, network, groups,
     with pytest.raises(ValueError, match="over the 20 items the model was fitted on; it is over 3"):
         trained.score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
     with pytest.raises(ValueError, match="expected a user with two events or more, got none"):
-        HistoryBatches(Interactions.from_sequences([[1], [2]], np.arange(5)), config_of("mean"))
+        batches_of(Interactions.from_sequences([[1], [2]], np.arange(5)))
+    with pytest.raises(ValueError, match="got user 1 with all 3 items"):
+        batches_of(Interactions.from_sequences([[1], [2, 0, 1]], np.arange(3)))
+    with pytest.raises(ValueError, match="expected values above 0, got 240 of 240 at 0 or below"):
+        HistoryAttentionRecommender(config_of("mean")).fit(replace(groups, values=np.zeros(240)))
     with pytest.raises(ValueError, match="pooling: expected one of .'attention', 'mean'., got 'max'"):
         HistoryAttentionConfig(pooling="max")
     with pytest.raises(ValueError, match="max_length: expected at least 1, got 0"):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.batches.words import hide_words, text_windows
-from recsys.torch.fit import FitConfig
+from recsys.batches.words import HiddenWordBatches, hide_words, text_windows
+from recsys.training.loop import FitConfig
 from recsys.torch.masked_language import (MaskedLanguageConfig, MaskedLanguageModel, masked_accuracy,
                                           masked_loss, text_vectors, train_masked_language)
 
@@ -39,10 +39,10 @@ def test_masked_accuracy_is_well_above_chance_on_texts_held_out(trained):
 
 
 def test_on_shuffled_words_there_is_nothing_to_learn():
-    random = np.random.default_rng(2)
-    noise = [random.integers(1, 13, 8) for _ in range(320)]
+    rng = np.random.default_rng(2)
+    noise = [rng.integers(1, 13, 8) for _ in range(320)]
     model, _ = train_masked_language(noise, 12, CONFIG)
-    assert masked_accuracy(model, [random.integers(1, 13, 8) for _ in range(200)]) < 0.2
+    assert masked_accuracy(model, [rng.integers(1, 13, 8) for _ in range(200)]) < 0.2
 
 
 def test_a_word_sees_both_ways_and_padding_is_never_seen(network):
@@ -79,6 +79,28 @@ def test_the_loss_looks_at_chosen_words_only_and_none_chosen_costs_nothing(netwo
     assert masked_loss(network, (inputs, torch.zeros_like(targets))) == 0
 
 
+def test_an_epoch_holds_every_window_once_with_fresh_words_hidden():
+    rows = text_windows(grammar(50, 0), 8)
+    make = HiddenWordBatches(rows, 12, 0.3, batch_size=16, seed=4)
+    assert [len(inputs) for inputs, _ in make(0)] == [16, 16, 16, 2]
+    joined = [[np.concatenate(column) for column in zip(*make(epoch))] for epoch in (0, 0, 1)]
+    for inputs, targets in joined:
+        known = np.where(targets > 0, targets, inputs)
+        assert sorted(map(tuple, known)) == sorted(map(tuple, rows))
+    (first, named), (again, _), (_, others) = joined
+    assert (first == again).all() and (named != others).any()
+
+
+def test_the_loss_that_is_told_is_the_mean_over_the_words_to_be_named():
+    """Batches of one window, of which many have nothing to name."""
+    config = replace(CONFIG, masked=0.05, batch_size=1, training=FitConfig(epochs=1, learning_rate=1e-12))
+    model, course = train_masked_language(grammar(40, 0), 12, config)
+    batches = HiddenWordBatches(text_windows(grammar(40, 0), 8), 12, 0.05, 1, config.training.seed)(0)
+    assert min((targets > 0).sum() for _, targets in batches) == 0
+    whole = [torch.from_numpy(np.concatenate(column)) for column in zip(*batches)]
+    assert np.isclose(course.losses[0], masked_loss(model, whole).item(), atol=1e-5)
+
+
 def test_windows_hold_every_word_once():
     rows = text_windows([np.arange(1, 11), np.array([3]), np.array([], dtype=int)], 4)
     assert rows.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 0, 0], [3, 0, 0, 0]]
@@ -97,10 +119,12 @@ def test_the_same_seed_gives_the_same_bits():
 
 
 def test_bad_input_is_named(network):
-    with pytest.raises(ValueError, match=r"ids: expected 0 \(padding\) to 13 \(mask\), got 14 at row 0, column 1"):
-        network(torch.tensor([[1, 14]]))
-    with pytest.raises(ValueError, match=r"ids: expected int64 \(batch, at most 8\)"):
-        network(torch.ones(1, 9, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"ids: expected ids from 0 \(padding\) to 13, got 14 at row 0, column 1"):
+        text_vectors(network, np.array([[1, 14]]))
+    with pytest.raises(ValueError, match="ids: expected at most 8 columns, got 9"):
+        text_vectors(network, np.ones((1, 9), dtype=np.int64))
+    with pytest.raises(ValueError, match="texts: expected ids from 1 to 12, got 13 at place 1 of text 0"):
+        masked_accuracy(network, [np.array([1, 13])])
     with pytest.raises(ValueError, match="masked: expected a share between 0 and 1, got 0"):
         MaskedLanguageConfig(masked=0)
     for name in ("dim", "n_blocks", "max_length", "batch_size"):

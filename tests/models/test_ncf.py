@@ -1,9 +1,14 @@
 """GMF, MLP, NeuMF and the dot product: their formulas, and which says what another says."""
 
+import numpy as np
 import pytest
 import torch
 
-from recsys.torch.ncf import GMF, MLP, DotProduct, DotProductConfig, GMFConfig, MLPConfig, NeuMF, NeuMFConfig
+from recsys.data import Interactions
+from recsys.torch.ncf import (
+    GMF, MLP, DotProduct, DotProductConfig, GMFConfig, GMFRecommender, MLPConfig, NeuMF, NeuMFConfig,
+)
+from recsys.training.loop import FitConfig
 
 MLP_CONFIG, NEUMF_CONFIG = MLPConfig(dim=4, hidden=(16, 8)), NeuMFConfig(dim=4, hidden=(8, 4))
 USERS, ITEMS, FIVE_ITEMS = torch.arange(3)[:, None], torch.arange(4), torch.arange(5)
@@ -95,3 +100,17 @@ def test_the_sum_is_one_output_layer_over_both_halves():
     h = torch.cat([model.product.weight[0], model.tower.output.weight[0]])
     expected = h @ side_by_side + model.product.bias[0] + model.tower.output.bias[0]
     assert torch.isclose(model(torch.tensor(1), torch.tensor(2)), expected, atol=1e-6)
+
+
+def test_weights_are_refused_by_a_log_in_which_other_users_have_events(tmp_path):
+    """Rows of users without an event were never trained: nobody else may be served by them."""
+    rng = np.random.default_rng(3)
+    whole = Interactions.from_ids(np.repeat(np.arange(12), 5), rng.integers(0, 9, 60), np.ones(60), np.arange(60))
+    part = whole.select(whole.users < 10)
+    config = GMFConfig(dim=4, training=FitConfig(epochs=1))
+    model = GMFRecommender(config).fit(part)
+    model.save(tmp_path / "weights")
+    with pytest.raises(ValueError, match="users with an event expected"):
+        GMFRecommender(config).load(tmp_path / "weights", whole)
+    loaded = GMFRecommender(config).load(tmp_path / "weights", part)
+    assert (loaded.score([10, 3]) == model.score([10, 3])).all()

@@ -1,15 +1,18 @@
 """Target attention on baskets: a literal version, what each pooling keeps, padding, strangers."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from recsys.batches.candidates import GAP_EDGES
+from recsys.batches.questions import coming
 from recsys.data import Interactions
-from recsys.torch import next_basket
-from recsys.torch.fit import FitConfig
-from recsys.torch.next_basket import (
-    POOLINGS, Customer, NextBasket, NextBasketAttention, NextBasketConfig, listwise_loss, padded,
-)  # fmt: skip
+from recsys.neural.next_basket import POOLINGS, prepare
+from recsys.torch.next_basket import NextBasket, NextBasketAttention, NextBasketConfig, listwise_loss
+from recsys.training.loop import FitConfig
 
 
 def network(pooling="sum", match=True, seed=0):
@@ -23,9 +26,10 @@ def network(pooling="sum", match=True, seed=0):
 
 
 def question(length=5, n_candidates=3, seed=1):
+    """History, gaps, candidates and popularity of two customers."""
     torch.manual_seed(seed)
-    return (torch.randint(1, 13, (2, n_candidates)), torch.randn(2, n_candidates, 3), torch.randint(1, 13, (2, length)),
-            torch.randint(0, 7, (2, length)))
+    return (torch.randint(1, 13, (2, length)), torch.randint(1, 80, (2, length)),
+            torch.randint(1, 13, (2, n_candidates)), torch.randn(2, n_candidates, 3))
 
 
 def literal(model, candidate, popularity, history, gaps):
@@ -37,7 +41,7 @@ def literal(model, candidate, popularity, history, gaps):
     logits, answers = [], []
     for item, gap in zip(history, gaps, strict=True):
         same = float(item == candidate and model.config.match)
-        logits.append(query @ (part["key.weight"] @ of[item]) / 2 + part["gap"][gap] + same_question * same)  # 2 = sqrt(4)
+        logits.append(query @ (part["key.weight"] @ of[item]) / 2 + part["gap"][sum(gap >= edge for edge in GAP_EDGES)] + same_question * same)  # 2 = sqrt(4)
         answers.append(ask @ (part["value.weight"] @ of[item]) + same_answer * same)
     logits = np.array(logits)
     weights = {"mean": np.ones(len(logits)) / max(len(logits), 1), "sum": 1 / (1 + np.exp(-logits)),
@@ -48,8 +52,9 @@ def literal(model, candidate, popularity, history, gaps):
 @pytest.mark.parametrize("match", [True, False])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_scores_agree_with_a_literal_version(pooling, match):
-    model, (candidates, popularity, history, gaps) = network(pooling, match), question()
-    scores = model(candidates, popularity, history, gaps)[0]
+    model, inputs = network(pooling, match), question()
+    history, gaps, candidates, popularity = inputs
+    scores = model(*inputs)[0]
     for row in range(2):
         for place in range(3):
             expected = literal(model, *(part[row].numpy() for part in (candidates[:, place], popularity[:, place])),
@@ -59,55 +64,58 @@ def test_scores_agree_with_a_literal_version(pooling, match):
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_padding_and_other_candidates_never_change_a_score(pooling):
-    model, (candidates, popularity, history, gaps) = network(pooling), question()
-    scores, weights = model(candidates, popularity, history, gaps)
+    model, (history, gaps, candidates, popularity) = network(pooling), question()
+    scores, weights = model(history, gaps, candidates, popularity)
     zeros = torch.zeros(2, 3, dtype=torch.int64)
-    longer, heavier = model(candidates, popularity, torch.cat([zeros, history, zeros], 1),
-                            torch.cat([zeros, gaps, zeros + 4], 1))
+    longer, heavier = model(torch.cat([zeros, history, zeros], 1), torch.cat([zeros, gaps, zeros + 4], 1),
+                            candidates, popularity)
     assert torch.allclose(scores, longer, atol=1e-6)
     assert (heavier[:, :, :3] == 0).all() and (heavier[:, :, -3:] == 0).all()
     assert torch.allclose(heavier[:, :, 3:-3], weights)
-    assert torch.allclose(model(candidates[:, 1:], popularity[:, 1:], history, gaps)[0], scores[:, 1:], atol=1e-6)
+    assert torch.allclose(model(history, gaps, candidates[:, 1:], popularity[:, 1:])[0], scores[:, 1:], atol=1e-6)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_the_order_of_a_history_never_matters_but_its_ages_do(pooling):
-    model, (candidates, popularity, history, gaps) = network(pooling), question()
-    scores = model(candidates, popularity, history, gaps)[0]
-    assert torch.allclose(model(candidates, popularity, history.flip(1), gaps.flip(1))[0], scores, atol=1e-6)
-    changed = model(candidates, popularity, history, gaps.flip(1))[0]
+    model, (history, gaps, candidates, popularity) = network(pooling), question()
+    scores = model(history, gaps, candidates, popularity)[0]
+    assert torch.allclose(model(history.flip(1), gaps.flip(1), candidates, popularity)[0], scores, atol=1e-6)
+    changed = model(history, gaps.flip(1), candidates, popularity)[0]
     assert torch.allclose(changed, scores, atol=1e-6) == (pooling == "mean")
 
 
 def test_only_the_sum_keeps_counts():
     """A history told twice: what is read doubles under the sum, and is the same under softmax and mean."""
-    candidates, popularity, history, gaps = question()
+    history, gaps, candidates, popularity = question()
     for pooling in POOLINGS:
         model = network(pooling)
         known = popularity @ model.popularity
-        once = model(candidates, popularity, history, gaps)[0] - known
-        twice = model(candidates, popularity, history.repeat(1, 2), gaps.repeat(1, 2))[0] - known
+        once = model(history, gaps, candidates, popularity)[0] - known
+        twice = model(history.repeat(1, 2), gaps.repeat(1, 2), candidates, popularity)[0] - known
         assert torch.allclose(twice, once * (2 if pooling == "sum" else 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_without_history_only_popularity_speaks(pooling):
-    model, (candidates, popularity, *_) = network(pooling), question()
+    model, (*_, candidates, popularity) = network(pooling), question()
     nothing = torch.zeros(2, 4, dtype=torch.int64)
     for history in (nothing, nothing[:, :0]):
-        assert torch.allclose(model(candidates, popularity, history, history)[0], popularity @ model.popularity, atol=1e-6)
+        assert torch.allclose(model(history, history, candidates, popularity)[0], popularity @ model.popularity, atol=1e-6)
 
 
 def test_the_loss_is_the_listwise_formula_whatever_the_padding():
     model = network()
-    rng = np.random.default_rng(0)
-    rows = [Customer(rng.integers(1, 13, n), rng.normal(size=(n, 3)).astype(np.float32), rng.integers(1, 13, length),
-                     rng.integers(0, 7, length), np.arange(n) < 2) for n, length in ((6, 3), (4, 7))]
+    history, gaps, candidates, popularity = question(length=7, n_candidates=6)
+    labels = torch.tensor([[1.0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]])
+    history[0, 3:], gaps[0, 3:], candidates[1, 4:] = 0, 0, 0
     expected = 0.0
-    for row in rows:
-        scores = model(*padded([row]))[0][0].detach().numpy()
-        expected -= (scores[:2] - np.log(np.exp(scores).sum())).mean() / 2
-    assert listwise_loss(model, rows).item() == pytest.approx(expected, abs=1e-5)
+    for row, (length, n, bought) in enumerate(((3, 6, [0, 1]), (7, 4, [1]))):
+        cut = (history[:, :length], gaps[:, :length], candidates[:, :n], popularity[:, :n])
+        one = (part[row:row + 1] for part in cut)
+        scores = model(*one)[0][0].detach().numpy()
+        expected -= (scores[bought] - np.log(np.exp(scores).sum())).mean() / 2
+    batch = (history, gaps, candidates, popularity, labels)
+    assert listwise_loss(model, batch).item() == pytest.approx(expected, abs=1e-5)
 
 
 def shop():
@@ -118,10 +126,23 @@ def shop():
     return Interactions.from_ids(users, items, np.ones(len(users)), days, time_unit="day")
 
 
-@pytest.mark.parametrize("lead", [None, 10])
-def test_a_planted_habit_is_learned_and_strangers_are_served(lead):
-    log = shop()
-    model = NextBasket(training=FitConfig(epochs=10, learning_rate=0.02), lead=lead, candidates=10, batch=16).fit(log)
+SMALL = NextBasketConfig(per_source=5, batch_size=16, training=FitConfig(epochs=1, learning_rate=0.01))
+
+
+@pytest.fixture(scope="module")
+def log():
+    return shop()
+
+
+@pytest.fixture(scope="module")
+def trained(log):
+    return NextBasket(SMALL).fit(log)
+
+
+@pytest.mark.parametrize("usual_gap", [None, 10])
+def test_a_planted_habit_is_learned_and_strangers_are_served(log, usual_gap):
+    training = FitConfig(epochs=10, learning_rate=0.02)
+    model = NextBasket(replace(SMALL, usual_gap=usual_gap, per_source=10, training=training)).fit(log)
     users = np.arange(60)
     scores = model.score(users)
     assert (scores.argmax(axis=1) == users % 20).mean() > 0.95
@@ -131,37 +152,79 @@ def test_a_planted_habit_is_learned_and_strangers_are_served(lead):
     assert model.score([0], history=three).argmax() == 4 and np.isfinite(model.score([0], history=nobody)).all()
 
 
-def test_the_same_seed_gives_the_same_scores():
-    log = shop()
-    first, again, other = (NextBasket(training=FitConfig(epochs=1), candidates=5, seed=seed).fit(log).score([0, 1])
-                           for seed in (0, 0, 1))
-    assert (first == again).all() and not np.allclose(first, other)
+def test_what_was_prepared_once_gives_the_same_scores(log, trained, tmp_path):
+    prepared = prepare(log, SMALL)
+    model = NextBasket(SMALL).fit(log, prepared)
+    assert model.proposals is prepared.proposals
+    assert (model.score([0, 1]) == trained.score([0, 1])).all()
+    model.save(tmp_path / "basket.safetensors")
+    for other in (log.select(log.users != 3), log.select(log.users != 4)):
+        model.fit(other)
+        assert model.proposals.interactions is other  # and not what was prepared for the first log
+    assert model.load(tmp_path / "basket.safetensors", log).proposals.interactions is log
+    assert (model.score([0, 1]) == trained.score([0, 1])).all()
 
 
-def test_what_goes_wrong_in_training_leaves_the_earlier_fit(monkeypatch):
-    log, model = shop(), NextBasket(training=FitConfig(epochs=1), candidates=5, batch=16)
-    before = model.fit(log).score([0, 1])
-    small = log.select(log.items < 20)
-    monkeypatch.setattr(next_basket, "listwise_loss", lambda network, rows: listwise_loss(network, rows) * torch.nan)
-    with pytest.raises(ValueError, match="loss"):
-        model.fit(Interactions.from_ids(small.users, small.items, small.values, small.times, time_unit="day"))
-    assert (model.score([0, 1]) == before).all()
+def test_a_network_blind_to_histories_ranks_by_the_late_sales_of_each_candidate(log, trained):
+    model = copy.deepcopy(trained)
+    with torch.no_grad():
+        model.network.items.weight.zero_()
+        model.network.same.zero_()
+        model.network.popularity.copy_(torch.tensor([1.0, 2.0, -4.0]))
+    proposed = model.proposals.propose(coming(log, 40))
+    days, items = proposed.candidates.questions.days[proposed.candidates.question], proposed.candidates.items
+    shares = [model.proposals.sales.before(days, life)[np.arange(len(items)), items] for life in range(3)]
+    logs = np.log(np.array(shares) + 1e-6)
+    assert np.allclose(model.predict(model.proposals, proposed), logs[0] + 2 * logs[1] - 4 * logs[2], atol=1e-4)
 
 
-def test_ids_and_ages_out_of_range_are_named():
-    candidates, popularity, history, gaps = question()
-    for wrong, match in (((candidates + 12, popularity, history, gaps), "expected 0 .padding. to 12"),
-                         ((candidates, popularity, history - 13, gaps), "expected 0 .padding. to 12"),
-                         ((candidates, popularity, history, gaps - 1 - gaps.min()), "gaps: expected a bucket from 0 to 6"),
-                         ((candidates, popularity, history, gaps + 7), "gaps: expected a bucket from 0 to 6")):
-        with pytest.raises(ValueError, match=match):
-            network()(*wrong)
+def test_a_basket_of_which_nothing_was_proposed_teaches_nothing(log):
+    rows = [(60 + user, item, day) for user in range(3) for item, day in ((0, 10), (40 + user, 40))]
+    users, items, days = np.array(rows).T
+    more = Interactions(
+        np.append(log.users, users), np.append(log.items, items), np.ones(len(log) + 6), np.append(log.times, days),
+        np.arange(63), np.arange(43), "day",
+    )
+    prepared = prepare(more, replace(SMALL, targets=1))
+    candidates = prepared.candidates
+    unanswered = np.setdiff1d(np.arange(63), candidates.question[candidates.labels == 1])
+    assert set(candidates.questions.users[unanswered]) >= {60, 61, 62}
+    model = NextBasket(replace(SMALL, targets=1)).fit(more, prepared)
+    assert np.isfinite(model.score(np.arange(63))).all() and np.isfinite(model.result.losses).all()
+
+
+def test_sums_of_the_loss_are_over_customers():
+    assert NextBasket.targets((np.zeros((3, 5)),)) == 3
+
+
+def test_the_day_of_the_basket_is_told_or_supposed(trained, log):
+    assert not np.allclose(trained.score([2], days=41), trained.score([2], days=99))
+    assert np.allclose(trained.score([2]), trained.score([2], days=int(log.times.max()) + 1))
+    with pytest.raises(ValueError, match="expected a history before that day"):
+        trained.score([2], days=7)
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ValueError, match="batch: expected at least 1, got 0"):
-        NextBasket(batch=0)
-    with pytest.raises(ValueError, match="pooling: expected one of mean, softmax, sum, got 'max'"):
-        NextBasketConfig(pooling="max")
-    with pytest.raises(ValueError, match="dim: expected at least 1, got 0"):
-        NextBasketConfig(dim=0)
+    for settings, match in ((dict(batch_size=0), "batch_size: expected at least 1, got 0"),
+                            (dict(pooling="max"), "pooling: expected one of mean, softmax, sum, got 'max'"),
+                            (dict(dim=0), "dim: expected at least 1, got 0"),
+                            (dict(usual_gap=0), "usual_gap: expected at least 1 day, or None"),
+                            (dict(targets=0), "targets: expected at least 1")):
+        with pytest.raises(ValueError, match=match):
+            NextBasketConfig(**settings)
+    few = shop().select(np.arange(40))
+    with pytest.raises(ValueError, match="expected values above 0, got 40 of 40"):
+        NextBasket(SMALL).fit(replace(few, values=np.zeros(40)))
+    with pytest.raises(ValueError, match="not fitted"):
+        NextBasket().score([0])
+    with pytest.raises(ValueError, match="not fitted"):
+        NextBasket().save("nowhere")
+
+
+def test_what_was_prepared_for_another_log_or_other_settings_is_refused(log):
+    prepared = prepare(log, SMALL)
+    same_rows = log.select(np.arange(len(log)))
+    with pytest.raises(ValueError, match="prepared: expected what was made of the log that is fitted"):
+        NextBasket(SMALL).fit(same_rows, prepared)
+    with pytest.raises(ValueError, match="prepared: expected gap, targets and proposals"):
+        NextBasket(replace(SMALL, targets=SMALL.targets + 1)).fit(log, prepared)

@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from recsys import attention
-from recsys.batches.slates import Slates, slates
+from recsys.batches.slates import SlateBatches, Slates, last_histories, read_once, slates
 from recsys.data import DataError, ImpressionLog, Impressions, Interactions
 from recsys.data.words import Vocabulary
 from recsys.evaluation.metrics import auc_per_user
 from recsys.evaluation.ranking import recommend
 from recsys.simulate.readers import planted_readers, planted_topics
-from recsys.torch import news
-from recsys.torch.fit import FitConfig
-from recsys.torch.news import NewsRecommender, slate_auc
-from recsys.torch.nrms import NRMS, NRMSConfig, WordEncoder, click_loss
+from recsys.neural import news
+from recsys.neural.news import slate_auc
+from recsys.training.loop import FitConfig
+from recsys.torch.engine import tensors
+from recsys.torch.nrms import NRMS, NewsRecommender, NRMSConfig, VectorEncoder, WordEncoder, click_loss
 from recsys.torch.parameters import to_arrays
 
 READERS = ("self", "target", "mean")
@@ -28,10 +29,10 @@ PLANTED = NRMSConfig(dim=16, n_heads=2, dropout=0.0, training=FitConfig(epochs=3
 @pytest.fixture(scope="module")
 def articles():
     """Twelve headlines of up to seven words out of thirty; the last one has no known word."""
-    random = np.random.default_rng(0)
-    ids = random.integers(1, 31, (12, 7)) * (np.arange(7) < random.integers(2, 8, (12, 1)))
+    rng = np.random.default_rng(0)
+    ids = rng.integers(1, 31, (12, 7)) * (np.arange(7) < rng.integers(2, 8, (12, 1)))
     ids[-1] = 0
-    return torch.as_tensor(ids)
+    return ids
 
 
 @pytest.fixture(scope="module", params=READERS)
@@ -42,7 +43,8 @@ def network(request):
 
 
 def score(network, articles, history, candidates):
-    return network(articles, torch.tensor(history), torch.tensor(candidates))
+    history, candidates = np.array(history, dtype=np.int64), np.array(candidates)
+    return network(*tensors(read_once(articles, history, candidates)))
 
 
 def test_weights_are_a_distribution_over_the_real_history(network, articles):
@@ -60,7 +62,7 @@ def test_padding_and_place_in_the_history_never_change_a_score(network, articles
 
 def test_padding_of_words_never_changes_a_score(network, articles):
     scores, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
-    wider = torch.nn.functional.pad(articles, (0, 4))
+    wider = np.pad(articles, ((0, 0), (0, 4)))
     assert torch.allclose(score(network, wider, [[1, 5, 3]], [[4, 6]])[0], scores, atol=1e-12)
 
 
@@ -94,17 +96,28 @@ def test_a_headline_without_a_known_word_scores_nought_and_is_passed_over(networ
     assert torch.allclose(scores, score(network, articles, [[1, 3]], [[4, 12]])[0], atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", READERS)
+def test_an_article_without_a_vector_scores_nought_and_is_passed_over(kind):
+    torch.manual_seed(6)
+    config = replace(SMALL, reader=kind)
+    network = NRMS(VectorEncoder(3, config), config).double().eval()
+    vectors = np.random.default_rng(0).normal(size=(12, 3))
+    vectors[-1] = 0
+    scores, weights = score(network, vectors, [[1, 12, 3]], [[4, 12]])
+    assert scores[0, 0] != 0 and scores[0, 1] == 0 and (weights[0, :, 1] < 1e-12).all()
+    assert torch.allclose(scores, score(network, vectors, [[1, 3, 0]], [[4, 12]])[0], atol=1e-12)
+
+
 def test_an_empty_history_scores_nought_and_weighs_nothing(network, articles):
-    for history in ([[0, 0, 0]], [[12, 0, 0]]):  # nothing clicked; nothing but an article without text
+    for history in ([[0, 0, 0]], [[12, 0, 0]], [[]]):  # nothing clicked; nothing but an article without text
         scores, weights = score(network, articles, history, [[4, 6]])
         assert (scores == 0).all() and (weights == 0).all()
-    assert (network(articles, torch.zeros(1, 0, dtype=torch.int64), torch.tensor([[4, 6]]))[0] == 0).all()
 
 
 def test_the_word_encoder_equals_the_numpy_reference(articles):
     torch.manual_seed(3)
     encoder = WordEncoder(30, SMALL).double().eval()
-    arrays, ids = to_arrays(encoder), articles.numpy()
+    arrays, ids = to_arrays(encoder), articles
     words, real = arrays["words.weight"][ids], ids != 0
     heads = {name: attention.split_heads(words @ arrays[f"pooling.attention.{name}.weight"], 2)
              for name in ("query", "key", "value")}  # fmt: skip
@@ -112,7 +125,7 @@ def test_the_word_encoder_equals_the_numpy_reference(articles):
     seen = attention.merge_heads(mixed) @ arrays["pooling.attention.output.weight"]
     hidden = np.tanh(seen @ arrays["pooling.pooling.key.weight"] + arrays["pooling.pooling.query.weight"])
     weights = attention.softmax((hidden @ arrays["pooling.pooling.direction.weight"])[..., 0], mask=real)
-    vectors, given = encoder(articles)
+    vectors, given = encoder(torch.from_numpy(articles))
     assert np.allclose(given.detach().numpy(), weights, atol=1e-10)
     assert np.allclose(vectors.detach().numpy(), (weights[..., None] * seen).sum(1), atol=1e-10)
 
@@ -121,32 +134,46 @@ def test_gradients_are_right(articles):
     torch.manual_seed(4)
     config = replace(SMALL, reader="target")
     network = NRMS(WordEncoder(30, config), config).double().eval()
-    history, shown = torch.tensor([[1, 5, 0], [2, 3, 7]]), torch.tensor([[4, 6, 8], [1, 9, 0]])
-    clicked = torch.tensor([[True, False, False], [False, True, False]])
-    direction = network.encoder.pooling.pooling.direction.weight
-    torch.autograd.gradcheck(lambda w: _with(network, direction, w, articles, history, shown, clicked), (direction.detach().clone().requires_grad_(),))
+    data = Slates(np.arange(2), np.array([[1, 5, 0], [2, 3, 7]]), np.array([[4, 6, 8], [1, 9, 0]]),
+                  np.array([[True, False, False], [False, True, False]]))  # fmt: skip
+    batch = tensors(SlateBatches(data, articles, 2)(0)[0])
+
+    def loss(direction):
+        changed = {"encoder.pooling.pooling.direction.weight": direction}
+        return click_loss(lambda *inputs: torch.func.functional_call(network, changed, inputs), batch)
+
+    start = network.encoder.pooling.pooling.direction.weight.detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(loss, (start,))
 
 
-def _with(network, parameter, value, articles, history, shown, clicked):
-    name = next(name for name, p in network.named_parameters() if p is parameter)
-    scores, _ = torch.func.functional_call(network, {name: value}, (articles, history, shown))
-    return click_loss(scores, shown, clicked)
+def loss_of(scores, clicked, skipped):
+    """`click_loss` of a network that gives these scores."""
+    return click_loss(lambda *_: (scores, None), (None, None, None, clicked, skipped))
 
 
 def test_the_loss_is_cross_entropy_of_each_click_against_the_skips():
     scores = torch.tensor([[1.0, 2.0, 0.5, 9.0], [0.0, 1.0, 3.0, -1.0]])
-    shown = torch.tensor([[1, 2, 3, 0], [4, 5, 6, 7]])  # the 9.0 is padding
     clicked = torch.tensor([[False, True, False, False], [True, False, True, False]])
+    skipped = torch.tensor([[True, False, True, False], [False, True, False, True]])  # the 9.0 is padding
     e = np.exp(scores.numpy().astype(float))
     terms = [e[0, 1] / (e[0, 0] + e[0, 1] + e[0, 2]), *(c / (c + e[1, 1] + e[1, 3]) for c in (e[1, 0], e[1, 2]))]
-    assert np.isclose(click_loss(scores, shown, clicked).item(), -np.log(terms).mean(), atol=1e-6)
+    assert np.isclose(loss_of(scores, clicked, skipped).item(), -np.log(terms).mean(), atol=1e-6)
+
+
+def test_a_click_without_a_skip_costs_nothing_and_pulls_nothing():
+    scores = torch.tensor([[1.0, 2.0], [3.0, -1.0]], requires_grad=True)
+    clicked = torch.tensor([[True, False], [True, True]])
+    loss = loss_of(scores, clicked, torch.tensor([[False, True], [False, False]]))
+    loss.backward()
+    assert np.isclose(loss.item(), np.log1p(np.e) / 3)
+    assert (scores.grad[1] == 0).all() and scores.grad[0].abs().min() > 0
 
 
 @pytest.fixture(scope="module")
 def world():
     """Six topics in twelve dimensions, readers with three of them; train and test readers."""
-    random = np.random.default_rng(5)
-    vectors = np.repeat(random.normal(size=(6, 12)), 20, axis=0) + 0.5 * random.normal(size=(120, 12))
+    rng = np.random.default_rng(5)
+    vectors = np.repeat(rng.normal(size=(6, 12)), 20, axis=0) + 0.5 * rng.normal(size=(120, 12))
     vectors = (vectors - vectors.mean(0)) / np.linalg.norm(vectors - vectors.mean(0), axis=1, keepdims=True)
     fit = planted_topics(vectors, 6)
     return vectors, *(planted_readers(fit, n, 3, 14, 5, sharpness=8, seed=seed) for n, seed in ((250, 0), (150, 1)))
@@ -206,11 +233,6 @@ def test_fitted_readers_are_scored_by_all_they_clicked(trained, world):
     assert np.allclose(trained.score([4]), trained.score([0], given(clicks[4])), atol=1e-6)
 
 
-def test_the_same_seed_gives_the_same_bits(trained, world):
-    again = NewsRecommender(world[0], trained.config).fit(world[1].log)
-    assert (again.score([0, 1]) == trained.score([0, 1])).all()
-
-
 def leaking(world):
     log = world[1].log
     past = log.histories
@@ -225,6 +247,56 @@ def test_a_planted_leak_is_caught_before_training(world):
         NewsRecommender(world[0], PLANTED).fit(leaking(world))
 
 
+def test_what_was_saved_scores_as_before_and_serves_the_log_it_is_given(trained, world, tmp_path):
+    vectors, train, test = world
+    trained.save(tmp_path / "news")
+    loaded = NewsRecommender(vectors, trained.config).load(tmp_path / "news", test.log)
+    fresh = Interactions.from_sequences([[3, 4], [5]], np.arange(120))
+    assert (loaded.score([0, 1], fresh) == trained.score([0, 1], fresh)).all()
+    own = last_histories(test.log).of_users([7, 2])
+    assert (loaded.score([7, 2]) == trained.score([0, 1], own)).all()
+    slate = slates(test.log, 5).select(np.arange(9))
+    assert (loaded.score_slates(slate)[0] == trained.score_slates(slate)[0]).all()
+
+
+def test_weights_of_other_articles_or_settings_are_refused(trained, world, tmp_path):
+    vectors, train, _ = world
+    trained.save(tmp_path / "news")
+    for articles, config in ((vectors[::-1], trained.config), (vectors, replace(trained.config, max_history=4))):
+        model = NewsRecommender(articles, config)
+        with pytest.raises(ValueError, match="belongs to something else"):
+            model.load(tmp_path / "news", train.log)
+        assert not hasattr(model, "network")
+    with pytest.raises(ValueError, match="is not fitted"):
+        NewsRecommender(vectors).save(tmp_path / "other")
+
+
+def test_a_checkpoint_belongs_to_the_slates_that_validate(world, tmp_path):
+    vectors, train, test = world
+    config = replace(PLANTED, reader="mean", training=FitConfig(epochs=1, learning_rate=0.02))
+    validation = slates(test.log, 50)
+    NewsRecommender(vectors, config, checkpoint=tmp_path / "state").fit(train.log, validation)
+    few = validation.select(np.arange(9))
+    with pytest.raises(ValueError, match="belongs to something else: validation expected"):
+        NewsRecommender(vectors, config, checkpoint=tmp_path / "state").fit(train.log, few)
+
+
+def clicks_in_plenty():
+    """Slates with one click or three."""
+    shown = Impressions(np.arange(9), np.arange(9), 5 * np.arange(10), np.tile(np.arange(5), 9),
+                        np.tile([1, 0, 0, 0, 0] + [1, 1, 1, 0, 0] + [0, 0, 0, 1, 0], 3), np.arange(9), np.arange(12))  # fmt: skip
+    past = Interactions.from_sequences([[6 + row % 6] for row in range(9)], np.arange(12))
+    return ImpressionLog(shown, past, pd.DataFrame(index=range(12)))
+
+
+def test_the_loss_that_is_told_is_the_mean_over_clicks(articles):
+    log = clicks_in_plenty()
+    config = replace(SMALL, dropout=0.0, batch_size=2, training=FitConfig(epochs=1, learning_rate=1e-12))
+    model = NewsRecommender(articles, config).fit(log)
+    batch = tensors(SlateBatches(slates(log, 6), articles, 9)(0)[0])
+    assert np.isclose(model.result.losses[0], click_loss(model.network, batch).item(), atol=1e-6)
+
+
 def test_words_are_read_end_to_end():
     vocabulary = Vocabulary.from_texts(["cup final tonight", "bank rate cut", "final score cup", "rate rise bank"])
     articles = vocabulary.encode(["cup final tonight", "bank rate cut", "final score cup", "rate rise bank", "???"], 6)
@@ -236,11 +308,21 @@ def test_words_are_read_end_to_end():
     assert scores[0, 2] > scores[0, 3] and scores[1, 3] > scores[1, 2] and (scores[:, 4] == 0).all()
 
 
-def test_bad_input_is_named(articles, network, world, trained):
-    with pytest.raises(ValueError, match=r"candidates: expected 0 \(padding\) to 12, got 13 at row 0, column 1"):
-        score(network, articles, [[1]], [[4, 13]])
-    with pytest.raises(ValueError, match="history: expected int64 with two axes"):
-        network(articles, torch.tensor([1]), torch.tensor([[1]]))
+def test_bad_input_is_named(world, trained):
+    data = slates(world[1].log, 6).select(np.arange(2))
+    for name in ("history", "shown"):
+        wrong = getattr(data, name).copy()
+        wrong[1, 2] = 121
+        asked = replace(data, **{name: wrong})
+        words = rf"{name}: expected ids from 0 \(padding\) to 120, got 121 at row 1, column 2"
+        with pytest.raises(ValueError, match=words):
+            trained.score_slates(asked)
+        with pytest.raises(ValueError, match=f"{name}: expected ids from 0"):
+            trained.fit(world[1].log, asked)
+    with pytest.raises(ValueError, match="history: expected ids as int64 of shape"):
+        trained.score_slates(replace(data, history=np.ones((2, 3))))
+    with pytest.raises(ValueError, match="articles: expected ids from 0"):
+        NewsRecommender(np.array([[3, -1]]))
     with pytest.raises(ValueError, match="reader: expected one of self, target, mean, got 'last'"):
         NRMSConfig(reader="last")
     with pytest.raises(ValueError, match="articles: expected finite numbers with two axes"):

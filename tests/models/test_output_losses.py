@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from recsys.attention.sampled import sampled_softmax as reference
-from recsys.torch.output_losses import NegativeSampler, chunked_cross_entropy, sampled_softmax
+from recsys.batches.negatives import NegativeSampler
+from recsys.torch.engine import tensors
+from recsys.torch.output_losses import chunked_cross_entropy, sampled_softmax
 
 
 def problem(positions, n_items, dim=5, scale=1.0, dtype=torch.float64, seed=0):
@@ -93,37 +95,12 @@ def test_the_estimated_normaliser_has_the_full_one_as_its_expectation(by):
     counts = np.array([100, 0, 3, 10, 50, 1, 7, 20])
     scores, target = torch.randn(8, dtype=torch.float64), 4
     sampler, estimates = NegativeSampler(counts, 50, by), []
+    rng = np.random.default_rng(0)
     for _ in range(4000):
-        drawn, log_q = sampler.draw()
+        ids, log_q = tensors(sampler.draw(rng))
+        drawn = ids - 1
         loss = sampled_softmax(scores[target:target + 1], scores[drawn][None], log_q.double(), (drawn == target)[None])
         estimates.append((loss + scores[target]).exp().item())
     error = np.std(estimates) / np.sqrt(len(estimates))
     assert abs(np.mean(estimates) - scores.exp().sum().item()) < 4 * error
     assert error < 0.02 * scores.exp().sum().item()
-
-
-@pytest.mark.parametrize("by, weights", [("popularity", [1, 5, 4, 2]), ("uniform", [1, 1, 1, 1])])
-def test_items_are_drawn_with_the_probability_that_is_told(by, weights):
-    torch.manual_seed(3)
-    sampler = NegativeSampler(np.array([0, 4, 3, 1]), 40_000, by)
-    drawn, log_q = sampler.draw()
-    told = np.array(weights) / sum(weights)
-    assert np.allclose(sampler.log_q.exp(), told, rtol=1e-6)
-    assert torch.equal(log_q, sampler.log_q[drawn])
-    shares = np.bincount(drawn, minlength=4) / 40_000
-    assert (np.abs(shares - told) < 4 * np.sqrt(told * (1 - told) / 40_000)).all()
-
-
-def test_draws_follow_the_seed():
-    sampler = NegativeSampler(np.ones(1000), 8)
-    torch.manual_seed(5)
-    first = [sampler.draw()[0].tolist() for _ in range(2)]
-    torch.manual_seed(5)
-    assert [sampler.draw()[0].tolist() for _ in range(2)] == first and first[0] != first[1]
-
-
-def test_settings_that_cannot_be_are_named():
-    with pytest.raises(ValueError, match='by: expected "popularity" or "uniform", got \'rank\''):
-        NegativeSampler(np.ones(3), 2, "rank")
-    with pytest.raises(ValueError, match="n_negatives: expected at least 1, got 0"):
-        NegativeSampler(np.ones(3), 0)

@@ -8,11 +8,14 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from recsys.batches.pairs import PairBatches, RatingBatches, TakenPairs
 from recsys.data import DataError, Interactions
 from recsys.evaluation import recommend
-from recsys.torch.fit import FitConfig
-from recsys.torch.ncf import DotProductRecommender, GMFRecommender, MLPRecommender, NeuMFRecommender
-from recsys.torch.pairs import PairBatches, PairConfig, pair_loss, solve_users
+from recsys.neural.ncf import PairConfig
+from recsys.torch.ncf import (
+    DotProductRecommender, GMFRecommender, MLPRecommender, NeuMFRecommender, pair_loss, pair_weights, solve_users,
+)
+from recsys.training.loop import FitConfig
 
 MODELS = [DotProductRecommender, GMFRecommender, MLPRecommender, NeuMFRecommender]
 LINEAR = MODELS[:2]
@@ -59,15 +62,6 @@ def test_a_history_given_ranks_much_like_the_history_fitted(trained, groups):
     assert np.corrcoef(own.ravel(), given.ravel())[0, 1] > 0.8
 
 
-def test_batch_composition_never_changes_a_score(trained, groups):
-    users = np.array([3, 0, 11])
-    for history, close in ((None, 1e-5), (groups.of_users(users), 1e-9)):
-        together = trained.score(users, history)
-        for row, user in enumerate(users):
-            alone = trained.score([user], None if history is None else groups.of_users([user]))
-            assert np.allclose(alone[0], together[row], atol=close)
-
-
 def test_a_pair_scores_as_in_the_full_table(trained):
     pairs = trained.network(torch.tensor([3, 5]), torch.tensor([11, 2])).detach()
     assert np.allclose(pairs, trained.score([3, 5])[[0, 1], [11, 2]], atol=1e-5)
@@ -75,7 +69,7 @@ def test_a_pair_scores_as_in_the_full_table(trained):
 
 def test_histories_in_chunks_score_as_in_one(trained, groups, monkeypatch):
     whole = trained.score(EVERYBODY, history=groups), trained.score(EVERYBODY)
-    monkeypatch.setattr("recsys.torch.pairs.CHUNK_PAIRS", 500)
+    monkeypatch.setattr("recsys.neural.ncf.CHUNK_PAIRS", 500)
     assert np.allclose(trained.score(EVERYBODY, history=groups), whole[0], atol=1e-9)
     assert np.allclose(trained.score(EVERYBODY), whole[1], atol=1e-5)
 
@@ -88,6 +82,42 @@ def test_an_empty_history_gets_the_mean_user_and_no_users_no_rows(trained, group
     assert np.allclose(scores[0], expected, atol=1e-4) and not np.allclose(scores[1], expected, atol=1e-2)
     nobody = Interactions.from_sequences([], groups.item_ids)
     assert trained.score([], history=nobody).shape == trained.score([]).shape == (0, 20)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.network_class.__name__)
+def loved_by_all(request):
+    """A model of forty users who all take items 0 to 3, and one other; twenty more have no event."""
+    others = 4 + np.arange(40) % 16
+    items = np.column_stack([np.tile(np.arange(4), (40, 1)), others]).ravel()
+    users = np.repeat(np.arange(40), 5)
+    log = Interactions(users, items, np.ones(200), np.arange(200), np.arange(60), np.arange(20))
+    return request.param(config_of(request.param)).fit(log)
+
+
+def test_a_user_without_an_event_is_served_like_an_empty_history(loved_by_all):
+    users = np.array([45, 3, 59])
+    nothing = Interactions.from_sequences([[]], np.arange(20))
+    expected = loved_by_all.score([0], history=nothing)[0].astype(np.float32)
+    scores = loved_by_all.score(users)
+    assert (scores[[0, 2]] == expected).all() and np.allclose(scores[1], loved_by_all.score([3])[0], rtol=1e-5)
+    assert set(np.argsort(-scores[0])[:4]) == {0, 1, 2, 3}
+
+
+def test_a_user_without_an_event_has_no_part_in_what_a_stranger_gets(loved_by_all):
+    past = Interactions.from_sequences([[], [7, 9]], np.arange(20))
+    before = loved_by_all.score([45, 46]), loved_by_all.score([0, 0], history=past)
+    table = loved_by_all.network.users.weight
+    kept = table.detach().clone()
+    with torch.no_grad():
+        table[40:] += 5
+    after = loved_by_all.score([45, 46]), loved_by_all.score([0, 0], history=past)
+    with torch.no_grad():
+        table.copy_(kept)
+    assert all((a == b).all() for a, b in zip(before, after, strict=True))
+
+
+def solved(network, seen):
+    return solve_users(network, seen, network.users.weight.mean(0))
 
 
 def expected_loss(trained, vectors, seen, negatives=4):
@@ -104,7 +134,7 @@ def expected_loss(trained, vectors, seen, negatives=4):
 def test_a_stranger_gets_the_minimum_of_the_expected_loss(model, groups):
     trained = model(config_of(model)).fit(groups)
     seen = torch.tensor(groups.of_users([7, 8]).seen().toarray())
-    vectors = solve_users(trained.network.double(), seen, trained.config.l2, 4).requires_grad_()
+    vectors = solved(trained.network.double(), seen).requires_grad_()
     loss = expected_loss(trained, vectors, seen)
     assert torch.autograd.grad(loss.sum(), vectors)[0].abs().max() < 1e-9
 
@@ -114,7 +144,7 @@ def test_through_layers_the_solution_is_as_good_as_a_long_descent(model, groups)
     """With relu the loss has kinks and more than one minimum: no gradient of zero to ask for."""
     trained = model(config_of(model)).fit(groups)
     seen = torch.tensor(groups.of_users([7, 8]).seen().toarray())
-    solved = solve_users(trained.network.double(), seen, trained.config.l2, 4)
+    found = solved(trained.network.double(), seen)
     start = trained.network.users.weight.detach().mean(0).repeat(2, 1)
     slow = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([slow], lr=0.02)
@@ -122,7 +152,7 @@ def test_through_layers_the_solution_is_as_good_as_a_long_descent(model, groups)
         optimizer.zero_grad()
         expected_loss(trained, slow, seen).sum().backward()
         optimizer.step()
-    first, last, ours = (expected_loss(trained, vectors, seen).detach() for vectors in (start, slow, solved))
+    first, last, ours = (expected_loss(trained, vectors, seen).detach() for vectors in (start, slow, found))
     assert (ours < last + 0.05 * (first - last)).all() and (first - last > 0.05).all()
 
 
@@ -135,20 +165,20 @@ def test_a_stranger_of_gmf_is_a_logistic_regression_on_the_items(groups):
     intercept = np.full(20, 1e2)  # a feature so large that its weight costs nothing
     regression.fit(np.column_stack([features, intercept]), seen, sample_weight=weights)
     network.output.bias.data.fill_(regression.coef_[0, -1] * 1e2)
-    vector = solve_users(network, torch.tensor(seen[None]), 0.003, 4)[0].numpy()
+    vector = solved(network, torch.tensor(seen[None]))[0].numpy()
     assert np.allclose(vector, regression.coef_[0, :-1], atol=2e-3)
 
 
-def test_the_same_seed_gives_the_same_bits_also_after_save_and_load(trained, groups, tmp_path):
-    scores, kind = trained.score(EVERYBODY), type(trained)
-    torch.rand(3)
-    assert (kind(trained.config).fit(groups).score(EVERYBODY) == scores).all()
-    other = replace(trained.config, training=replace(trained.config.training, seed=1))
-    assert not np.allclose(kind(other).fit(groups).score(EVERYBODY), scores)
-    trained.save(tmp_path / "weights")
-    loaded = kind(trained.config).load(tmp_path / "weights", groups)
-    assert (loaded.score(EVERYBODY) == scores).all()
-    assert (loaded.score(EVERYBODY, groups) == trained.score(EVERYBODY, groups)).all()
+def test_pairs_weigh_as_often_as_they_are_met_in_many_epochs(groups):
+    """Rows of a user's weights against counts in the batches; a row that took nothing weighs nothing."""
+    weights = pair_weights(torch.tensor(groups.seen().toarray()), 4).numpy()
+    met = np.zeros((40, 20))
+    batches = PairBatches(groups, negatives=4, batch_size=10**6)
+    for epoch in range(200):
+        users, items, _ = batches(epoch)[0]
+        np.add.at(met, (users, items), 1 / (200 * 25))
+    assert np.allclose(weights, met, atol=0.01) and np.allclose(weights.sum(1), 1)
+    assert (pair_weights(torch.zeros(2, 5), 4) == 0).all()
 
 
 def test_weights_of_another_model_or_vocabulary_are_refused(trained, groups, tmp_path):
@@ -161,24 +191,19 @@ def test_weights_of_another_model_or_vocabulary_are_refused(trained, groups, tmp
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_fit_that_was_stopped_goes_on_from_its_checkpoint(model, groups, tmp_path, monkeypatch):
-    config = config_of(model, training=FitConfig(epochs=3, learning_rate=0.03, save_every=2))
-    whole = model(config).fit(groups).score(EVERYBODY)
-    taken = []
+def test_the_seed_of_the_training_decides_what_the_first_batch_holds(model, groups, monkeypatch):
+    first = {}
 
-    def stop(network, batch, l2):
-        taken.append(1)
-        if len(taken) == 8:
-            raise InterruptedError
-        return pair_loss(network, batch, l2)
+    def stop(network, batch):
+        first[seed] = torch.cat([part.flatten() for part in batch])
+        raise InterruptedError
 
-    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr("recsys.torch.pairs.pair_loss", stop)
-        model(config, tmp_path / "state").fit(groups)
-    resumed = model(config, tmp_path / "state").fit(groups)
-    assert (resumed.score(EVERYBODY) == whole).all()
-    with pytest.raises(ValueError, match="data expected"):
-        model(config, tmp_path / "state").fit(groups.select(np.arange(190)))
+    for seed in (0, 1):
+        training = replace(config_of(model).training, seed=seed)
+        monkeypatch.setattr(model, "loss", stop)
+        with pytest.raises(InterruptedError):
+            model(config_of(model, training=training)).fit(groups)
+    assert not torch.equal(first[0], first[1])
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -186,40 +211,42 @@ def test_thirty_two_pairs_are_learnt_by_heart(groups, model):
     users, items = torch.tensor(groups.users[:160:5]), torch.arange(32) % 20
     labels = (torch.arange(32) % 3 == 0).float()
     torch.manual_seed(0)
-    network = model.network_class(40, 20, config_of(model))
+    network = model.network_class(40, 20, config_of(model, l2=1e-12))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
     for _ in range(200):
         optimizer.zero_grad()
-        pair_loss(network, (users, items, labels), 0.0).backward()
+        pair_loss(network, (users, items, labels)).backward()
         optimizer.step()
     assert ((network(users, items) > 0) == (labels == 1)).all()
 
 
 def test_the_loss_is_cross_entropy_plus_the_penalty_by_hand():
-    network = GMFRecommender.network_class(3, 4, config_of(GMFRecommender))
+    network = GMFRecommender.network_class(3, 4, config_of(GMFRecommender, l2=0.5))
     users, items, labels = torch.tensor([0, 2]), torch.tensor([3, 1]), torch.tensor([1.0, 0.0])
     chance = torch.sigmoid(network(users, items)).detach()
     entropy = -(torch.log(chance[0]) + torch.log(1 - chance[1])) / 2
     squares = (network.users.weight[[0, 2]] ** 2).sum() + (network.items.weight[[3, 1]] ** 2).sum()
-    assert torch.isclose(pair_loss(network, (users, items, labels), 0.5), entropy + 0.5 * squares / 2)
+    assert torch.isclose(pair_loss(network, (users, items, labels)), entropy + 0.5 * squares / 2)
 
 
 def test_negatives_were_never_taken_and_each_positive_comes_once(groups):
     batches = PairBatches(groups, negatives=4, batch_size=64, seed=3)
-    users, items, labels = (torch.cat(column).numpy() for column in zip(*batches(2), strict=True))
+    users, items, labels = (np.concatenate(column) for column in zip(*batches(2), strict=True))
     seen = groups.seen().toarray()
     assert (seen[users, items] == labels).all() and labels.sum() == 200 and len(labels) == 1000
     assert len(set(zip(users[labels == 1], items[labels == 1], strict=True))) == 200
     assert (np.bincount(users) == 25).all()
-    assert all(torch.equal(a, b) for one, two in zip(batches(2), batches(2), strict=True)
+    assert all(np.array_equal(a, b) for one, two in zip(batches(2), batches(2), strict=True)
                for a, b in zip(one, two, strict=True))
-    assert not torch.equal(batches(2)[0][1], batches(3)[0][1])
-    assert not torch.equal(batches(2)[0][1], PairBatches(groups, 4, 64, seed=4)(2)[0][1])
+    assert not np.array_equal(batches(2)[0][1], batches(3)[0][1])
+    assert not np.array_equal(batches(2)[0][1], PairBatches(groups, 4, 64, seed=4)(2)[0][1])
+    assert [len(labels) for _, _, labels in batches(2)] == [64] * 15 + [40]
+    assert [column.dtype for column in batches(2)[0]] == [np.int64, np.int64, np.float32]
 
 
 def test_negatives_are_uniform_over_what_was_not_taken(groups):
     batches = PairBatches(groups, negatives=50, batch_size=10**6)
-    users, items, labels = (column.numpy() for column in batches(0)[0])
+    users, items, labels = batches(0)[0]
     of_one = np.bincount(items[(users == 6) & (labels == 0)], minlength=20)
     free = groups.seen().toarray()[6] == 0
     assert of_one.sum() == 250 and (of_one[free] > 0).all() and of_one.max() < 3 * of_one[free].mean()
@@ -227,7 +254,31 @@ def test_negatives_are_uniform_over_what_was_not_taken(groups):
 
 def test_a_pair_taken_twice_counts_once(groups):
     twice = groups.select(np.concatenate([np.arange(200), np.arange(20)]))
-    assert (PairBatches(twice, 4, 64).taken == PairBatches(groups, 4, 64).taken).all()
+    assert (TakenPairs(twice).codes == TakenPairs(groups).codes).all()
+    once, again = PairBatches(groups, 4, 1000)(1)[0], PairBatches(twice, 4, 1000)(1)[0]
+    assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+
+
+def test_what_was_taken_is_known_of_each_pair_and_draws_have_the_shape_asked_for(groups):
+    taken, seen = TakenPairs(groups), groups.seen().toarray()
+    everyone, everything = np.meshgrid(np.arange(40), np.arange(20), indexing="ij")
+    assert (taken.holds(everyone, everything) == (seen > 0)).all()
+    users = np.random.default_rng(0).integers(0, 40, (7, 3, 5))
+    drawn = taken.draw_others(users, np.random.default_rng(1))
+    assert drawn.shape == users.shape and not seen[users, drawn].any()
+
+
+def test_every_rating_comes_once_in_an_epoch_and_in_another_order_in_the_next(groups):
+    rated = Interactions(groups.users, groups.items, 1.0 + groups.items % 5, groups.times,
+                         groups.user_ids, groups.item_ids)
+    batches = RatingBatches(rated, 64, seed=3)
+    users, items, ratings = (np.concatenate(column) for column in zip(*batches(0), strict=True))
+    assert [len(part) for part, _, _ in batches(0)] == [64, 64, 64, 8] and ratings.dtype == np.float32
+    assert sorted(zip(users, items, strict=True)) == sorted(zip(rated.users, rated.items, strict=True))
+    assert (ratings == 1 + items % 5).all()
+    assert np.array_equal(batches(0)[0][1], RatingBatches(rated, 64, seed=3)(0)[0][1])
+    assert not np.array_equal(batches(0)[0][1], batches(1)[0][1])
+    assert not np.array_equal(batches(0)[0][1], RatingBatches(rated, 64, seed=4)(0)[0][1])
 
 
 def test_nothing_warns_while_a_model_is_made(groups):
@@ -256,6 +307,11 @@ def test_what_cannot_be_learnt_from_is_named(groups):
     everything = Interactions.from_ids([0, 0, 1], [0, 1, 1], np.ones(3), np.arange(3))
     with pytest.raises(ValueError, match="got user 0 with all 2 items"):
         PairBatches(everything, 4, 64)
+    skipped = Interactions(groups.users, groups.items, groups.values - (groups.items == 3), groups.times,
+                           groups.user_ids, groups.item_ids)
+    for model in MODELS:
+        with pytest.raises(ValueError, match="expected values above 0, got .* of 200 at 0 or below"):
+            model(config_of(model)).fit(skipped)
     for name in ("dim", "negatives", "batch_size"):
         with pytest.raises(ValueError, match=f"{name}: expected at least 1, got 0"):
             PairConfig(**{name: 0})

@@ -1,11 +1,13 @@
 """Skip-gram: its loss by hand, its pairs counted, planted topics found."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from recsys.batches.words import mean_vectors, skip_gram_pairs
-from recsys.torch.fit import FitConfig
+from recsys.batches.words import SkipGramBatches, mean_vectors, skip_gram_pairs
+from recsys.training.loop import FitConfig
 from recsys.torch.skip_gram import SkipGram, SkipGramConfig, negative_sampling_loss, train_skip_gram
 
 CONFIG = SkipGramConfig(dim=8, window=2, negatives=4, batch_size=256,
@@ -15,8 +17,8 @@ CONFIG = SkipGramConfig(dim=8, window=2, negatives=4, batch_size=256,
 @pytest.fixture(scope="module")
 def texts():
     """150 texts of twelve words, each from one of three topics of ten words."""
-    random = np.random.default_rng(0)
-    return [10 * (row % 3) + random.integers(1, 11, 12) for row in range(150)]
+    rng = np.random.default_rng(0)
+    return [10 * (row % 3) + rng.integers(1, 11, 12) for row in range(150)]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_words_dealt_out_at_random_do_not(texts):
 
 def test_the_loss_is_the_formula():
     torch.manual_seed(0)
-    model = SkipGram(5, 3).double()
+    model = SkipGram(5, SkipGramConfig(dim=3)).double()
     torch.nn.init.normal_(model.neighbours.weight)
     batch = (torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([[5, 1], [2, 2]]))
     v, u = model.centres.weight.detach().numpy(), model.neighbours.weight.detach().numpy()
@@ -54,7 +56,7 @@ def test_the_loss_is_the_formula():
 
 def test_gradients_are_right():
     torch.manual_seed(0)
-    model = SkipGram(4, 2).double()
+    model = SkipGram(4, SkipGramConfig(dim=2)).double()
     batch = (torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([[2, 1], [2, 2]]))
     start = torch.randn(5, 2, dtype=torch.double, requires_grad=True)
 
@@ -85,8 +87,36 @@ def test_near_neighbours_are_drawn_more_often():
     assert np.allclose(counts / counts[0], [1, 3 / 4, 2 / 4, 1 / 4], atol=0.05)
 
 
+def test_strangers_are_drawn_by_their_counts_to_the_power_three_quarters_and_padding_never():
+    counts = np.array([0, 16, 81, 0, 256])
+    batches = SkipGramBatches([np.tile([1, 2, 4], 4000)], counts, window=1, negatives=3, batch_size=5000)(0)
+    drawn = np.concatenate([strangers.ravel() for _, _, strangers in batches])
+    shares = np.bincount(drawn, minlength=5) / len(drawn)
+    assert np.allclose(shares, np.array([0, 8, 27, 0, 64]) / 99, atol=0.01) and (shares[[0, 3]] == 0).all()
+
+
+def test_an_epoch_holds_every_pair_once_in_an_order_of_its_own(texts):
+    counts = np.bincount(np.concatenate(texts))
+    make = SkipGramBatches(texts, counts, window=1, negatives=2, batch_size=100, seed=3)
+    joined = [[np.concatenate(column) for column in zip(*make(epoch))] for epoch in (0, 0, 1)]
+    assert max(len(centres) for centres, _, _ in make(0)) == 100
+    expected = sorted(map(tuple, skip_gram_pairs(texts, 1, np.random.default_rng(0))))
+    for centres, neighbours, strangers in joined:
+        assert sorted(zip(centres, neighbours)) == expected and strangers.shape == (len(expected), 2)
+    for first, again, other in zip(*joined):
+        assert (first == again).all() and (first != other).any()
+
+
 def test_the_same_seed_gives_the_same_bits(texts, vectors):
     assert (train_skip_gram(texts, 30, CONFIG)[0] == vectors).all()
+
+
+def test_a_vector_is_a_words_as_the_centre_and_padding_has_none(texts):
+    """Almost untrained: a word starts small as a centre, and at nought as a neighbour."""
+    config = replace(CONFIG, training=FitConfig(epochs=1, learning_rate=1e-12))
+    vectors, _ = train_skip_gram(texts, 30, config)
+    assert vectors.shape == (31, 8) and (vectors[0] == 0).all()
+    assert 0.05 < np.abs(vectors).max() <= 0.5 / 8 + 1e-6
 
 
 def test_a_text_is_the_mean_of_its_words_whatever_the_padding(vectors):

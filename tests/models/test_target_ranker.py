@@ -7,15 +7,18 @@ import pytest
 import torch
 from scipy.special import expit
 
+from recsys.batches.candidates import GAP_EDGES, Candidates, draw
 from recsys.batches.questions import asked, every_basket
 from recsys.data import DataError, Interactions
 from recsys.evaluation import auc, last_basket
 from recsys.torch.activation_unit import ActivationUnit
-from recsys.torch.candidates import Candidates, draw
-from recsys.torch.fit import FitConfig
+from recsys.neural.target_ranker import POOLINGS
+from recsys.torch.next_basket import NextBasketAttention, NextBasketConfig
 from recsys.torch.parameters import to_arrays
-from recsys.torch.purchase import TargetRankerRecommender
-from recsys.torch.target_ranker import POOLINGS, TargetRanker, TargetRankerConfig, repeat_features
+from recsys.torch.target_ranker import (
+    TargetRanker, TargetRankerConfig, TargetRankerRecommender, purchase_loss, repeat_features,
+)
+from recsys.training.loop import FitConfig
 
 SMALL = TargetRankerConfig(dim=8, hidden_dim=8, max_length=12, n_negatives=5, batch_size=16, dropout=0.0,
                            training=FitConfig(epochs=6, learning_rate=3e-2))  # fmt: skip
@@ -94,13 +97,21 @@ def test_order_within_a_day_never_changes_a_score(pooling, inputs):
     assert torch.allclose(network(history.flip(1), gaps, candidates)[0], network(history, gaps, candidates)[0], **CLOSE)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "max", "last", "dot", "din"])
+def test_events_of_another_age_give_another_score_and_of_the_same_age_the_same(pooling, inputs):
+    torch.manual_seed(0)
+    network, (history, _, candidates) = TargetRanker(GROUPS, replace(SMALL, pooling=pooling)).eval(), inputs
+    first, same, older = (network(history, torch.full_like(history, days), candidates)[0] for days in (31, 60, 61))
+    assert torch.equal(first, same) and not torch.allclose(first, older, **CLOSE)
+
+
 @poolings
 def test_an_empty_history_has_a_score_that_its_padding_does_not_change(pooling, inputs):
     network, candidates = network_of(pooling), inputs[2]
-    nothing = torch.zeros(3, 0, dtype=torch.int64)
+    nothing = torch.zeros(3, 1, dtype=torch.int64)
     scores, weights = network(nothing, nothing, candidates)
-    assert torch.isfinite(scores).all() and weights.shape == (3, 5, 0)
-    for length in (1, 4):
+    assert torch.isfinite(scores).all() and (weights == 0).all()
+    for length in (2, 4):
         padding = torch.zeros(3, length, dtype=torch.int64)
         padded, zero = network(padding, padding, candidates)
         assert torch.allclose(padded, scores, **CLOSE) and (zero == 0).all()
@@ -125,7 +136,7 @@ def test_each_control_weighs_what_its_name_says(inputs):
 
 def test_max_pooling_is_the_greatest_value_of_each_coordinate(inputs):
     network, (history, gaps, candidates) = network_of("max"), inputs
-    age = torch.bucketize(gaps, torch.tensor((2, 4, 8, 15, 31, 61)), right=True)
+    age = torch.bucketize(gaps, torch.tensor(GAP_EDGES), right=True)
     events = network._vectors(history) + network.gap(age)
     values = network.value(events)
     pooled, _ = network._pool(network._vectors(candidates), events, gaps, history != 0)
@@ -178,6 +189,18 @@ def test_repeat_features_flag_count_and_date_what_was_bought():
     assert np.allclose(found, [[1, np.log(3), np.log(4)], [1, np.log(2), np.log(2)], [0, 0, 0], [0, 0, 0]], atol=1e-6)
 
 
+def test_the_loss_is_the_mean_over_real_candidates_whatever_the_padding(inputs):
+    network, (history, gaps, candidates) = network_of("dot"), inputs
+    labels = torch.tensor([[1.0, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 1]])
+    candidates[1, 3:] = 0
+    scores = network(history, gaps, candidates)[0]
+    chances = torch.sigmoid(scores)[candidates != 0].double()
+    told = torch.where(labels[candidates != 0] > 0, chances, 1 - chances)
+    batch = history, gaps, candidates, labels, candidates
+    assert torch.isclose(purchase_loss(network, batch).double(), -told.log().mean(), rtol=1e-5)
+    assert TargetRankerRecommender.targets(tuple(part.numpy() for part in batch)) == 13
+
+
 @poolings
 def test_every_pooling_learns_the_planted_groups_but_the_one_without_history(pooling, shop):
     split = last_basket(shop)
@@ -210,24 +233,33 @@ def test_corrected_odds_are_the_rate_at_which_products_are_bought():
     assert (told < rates + 0.04).all() and (told > rates / 3).all()
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(trained, shop):
-    torch.rand(5)
-    assert (TargetRankerRecommender(GROUPS, SMALL).fit(shop).score([3]) == trained.score([3])).all()
-    other = replace(SMALL, training=replace(SMALL.training, seed=1))
-    assert not np.allclose(TargetRankerRecommender(GROUPS, other).fit(shop).score([3]), trained.score([3]))
-
-
-def test_a_history_given_equals_the_history_fitted(trained, shop):
-    users = np.array([7, 0, 31])
-    assert np.allclose(trained.score(users), trained.score(users, history=shop.of_users(users)), **CLOSE)
-    assert np.allclose(trained.score(users), np.concatenate([trained.score([user]) for user in users]), **CLOSE)
-
-
 def test_a_stranger_with_three_products_is_offered_what_goes_with_them(trained, shop):
     lists = Interactions.from_sequences([[3, 4, 5], [], [9]], shop.item_ids)
     scores = trained.score(np.arange(3), history=lists)
     assert set(scores[0].argsort()[-3:]) == {3, 4, 5} and set(scores[2].argsort()[-3:]) == {9, 10, 11}
     assert np.isfinite(scores[1]).all()
+
+
+def test_a_list_written_by_hand_is_read_as_one_visit_a_day(trained, shop):
+    """And not as one basket: its newest event is the usual gap away, and each earlier one a day more."""
+    items = [3, 9, 4, 10, 5]
+    by_hand = Interactions.from_sequences([items], shop.item_ids)
+    in_days = Interactions(np.zeros(5, int), items, np.ones(5), np.arange(61, 66), [0], shop.item_ids, "day")
+    one_basket = replace(in_days, times=np.full(5, 65))
+    scores = trained.score([0], history=by_hand)
+    assert np.allclose(scores, trained.score([0], history=in_days), **CLOSE)
+    assert not np.allclose(scores, trained.score([0], history=one_basket), **CLOSE)
+    with pytest.raises(ValueError, match='history: expected times in days or steps, got "second"'):
+        trained.score([0], history=replace(in_days, time_unit="second"))
+
+
+def test_both_networks_of_the_shop_read_ages_alike():
+    """One rule for how old an event is: the same edges, each the first day of the next age."""
+    days = torch.arange(1, 100)
+    ages = [sum(day >= edge for edge in GAP_EDGES) for day in days.tolist()]
+    for network in (network_of("dot"), NextBasketAttention(12, NextBasketConfig())):
+        assert torch.bucketize(days, network.edges, right=True).tolist() == ages
+        assert max(ages) + 1 == len(network.gap.weight if isinstance(network.gap, torch.nn.Embedding) else network.gap)
 
 
 def test_of_a_history_longer_than_the_model_the_newest_are_read(trained, shop):
@@ -250,15 +282,13 @@ def test_a_product_never_sold_is_never_recommended(shop):
     assert np.isneginf(TargetRankerRecommender(GROUPS, SMALL).fit(kept).score([0])[0, 8])
 
 
-def test_scores_are_equal_after_save_and_load(trained, shop, tmp_path):
+def test_weights_of_other_groups_or_another_log_are_refused(trained, shop, tmp_path):
+    """Other counts would correct other draws."""
     trained.save(tmp_path / "ranker.safetensors")
-    loaded = TargetRankerRecommender(GROUPS, SMALL).load(tmp_path / "ranker.safetensors", shop)
-    assert (loaded.score([1, 2]) == trained.score([1, 2])).all()
-    with pytest.raises(ValueError, match="vocabulary expected"):
+    with pytest.raises(ValueError, match="belongs to something else: vocabulary expected"):
         TargetRankerRecommender(GROUPS[::-1], SMALL).load(tmp_path / "ranker.safetensors", shop)
-    with pytest.raises(ValueError, match="belongs to something else: data expected"):  # other counts correct other draws
-        loaded.load(tmp_path / "ranker.safetensors", shop.select(shop.users < 9))
-    assert (loaded.score([1, 2]) == trained.score([1, 2])).all()
+    with pytest.raises(ValueError, match="belongs to something else: data expected"):
+        TargetRankerRecommender(GROUPS, SMALL).load(tmp_path / "ranker.safetensors", shop.select(shop.users < 9))
 
 
 def test_the_day_from_which_days_are_counted_changes_nothing(trained, shop):
@@ -267,17 +297,7 @@ def test_the_day_from_which_days_are_counted_changes_nothing(trained, shop):
     assert np.allclose(trained.score(users), trained.score(users, history=early.of_users(users)), **CLOSE)
 
 
-def test_bad_input_is_named(trained, shop, inputs):
-    history, gaps, candidates = inputs
-    network = network_of("dot")
-    with pytest.raises(ValueError, match="candidates: expected ids from 0 .padding. to 12, got 13 at row 1, column 2"):
-        network(history, gaps, candidates.index_put((torch.tensor(1), torch.tensor(2)), torch.tensor(13)))
-    with pytest.raises(ValueError, match="gaps: expected 1 or more before the day asked about, got 0 at row 2"):
-        network(history, gaps.index_put((torch.tensor(2), torch.tensor(0)), torch.tensor(0)), candidates)
-    with pytest.raises(ValueError, match="one gap an event"):
-        network(history, gaps[:, 1:], candidates)
-    with pytest.raises(ValueError, match="history: expected int64"):
-        network(history.float(), gaps, candidates)
+def test_bad_input_is_named(trained, shop):
     with pytest.raises(ValueError, match="pooling: expected one of none, mean"):
         TargetRankerConfig(pooling="median")
     with pytest.raises(ValueError, match="dim: expected at least 1, got 0"):
@@ -290,6 +310,8 @@ def test_bad_input_is_named(trained, shop, inputs):
     for call in (lambda model: model.score([0]), lambda model: model.save("nowhere")):
         with pytest.raises(ValueError, match="not fitted"):
             call(TargetRankerRecommender(GROUPS, SMALL))
+    with pytest.raises(ValueError, match="expected values above 0"):
+        TargetRankerRecommender(GROUPS, SMALL).fit(replace(shop, values=np.zeros(len(shop))))
     with pytest.raises(ValueError, match="baskets on two days"):
         TargetRankerRecommender(GROUPS, SMALL).fit(shop.select(shop.times == 5))
     with pytest.raises(ValueError, match="groups: expected one for each of 12 items"):

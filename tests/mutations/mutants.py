@@ -36,7 +36,7 @@ def twin(name, file, old, new, paddle_old=None, paddle_new=None):
 
 
 VALUES = "self.value(items), mask)"
-DIRECTION = "hidden = torch.tanh(pairs)  # (batch, queries, length, hidden_dim)\n        return attend(self.direction(hidden)[..., 0], items, mask)"  # fmt: skip
+DIRECTION = "self.direction(torch.tanh(pairs))"
 PADDLE_DIRECTION = DIRECTION.replace("torch", "paddle")
 ONE_LONG = "[..., 0], items, mask)"
 
@@ -47,18 +47,18 @@ TEN_FAULTS = [
           "weights = torch.softmax(scores, dim=-1)", "weights = torch.softmax(scores, dim=0)",
           "weights = F.softmax(scores, axis=-1)", "weights = F.softmax(scores, axis=0)"),
     *twin("1 keys of the whole batch", "cross_attention.py",
-          "return attention(self.query(query), self.key(items), " + VALUES,
+          "return attention_(self.query(query), self.key(items), " + VALUES,
           "batch, length, _ = items.shape\n"
           "        mates = items.flatten(0, 1)[None].expand([batch, -1, -1])\n"
           "        if mask is not None:\n"
           "            mask = mask.flatten()[None, None].expand([batch, 1, -1])\n"
           "        keys, values = self.key(mates), self.value(mates)\n"
-          "        output, weights = attention(self.query(query), keys, values, mask)\n"
+          "        output, weights = attention_(self.query(query), keys, values, mask)\n"
           "        return output, weights.reshape([batch, -1, batch, length]).sum(2)"),
     *twin("2 softmax over an axis of length one", "cross_attention.py",
-          DIRECTION, DIRECTION.replace("self.direction(hidden)", "torch.softmax(self.direction(hidden), -1)"),
+          DIRECTION, f"torch.softmax({DIRECTION}, -1)",
           PADDLE_DIRECTION,
-          PADDLE_DIRECTION.replace("self.direction(hidden)", "paddle.nn.functional.softmax(self.direction(hidden), -1)")),
+          f"paddle.nn.functional.softmax({PADDLE_DIRECTION}, -1)"),
     *twin("3 a layer made inside forward", "cross_attention.py", VALUES,
           "projection(items.shape[-1], self.value.weight.shape[0]).to(items.dtype)(items), mask)",
           VALUES,
@@ -72,8 +72,8 @@ TEN_FAULTS = [
            "(means * sizes).sum() / sizes.sum()", "means.sum() / sizes.sum()"),
     *numpy("6 the feature axis averaged", "pooling.py",
            "[:, None, :] @ items)[:, 0]", "[:, None, :] @ (0 * items + items.mean(axis=2, keepdims=True)))[:, 0]"),
-    *twin("6 the feature axis averaged", "pooling.py", "attend(scores[:, None, :], items, mask",
-          "attend(scores[:, None, :], 0 * items + items.mean(-1, keepdim=True), mask"),
+    *twin("6 the feature axis averaged", "pooling.py", "attend_(even, items, real)",
+          "attend_(even, 0 * items + items.mean(-1, keepdim=True), real)"),
     *numpy("7 a shape that works when 32 equals 32", "scores.py",
            "return query @ _transpose(key)", "return query @ key"),
     *twin("7 a shape that works when 32 equals 32", "functional.py", "@ key.mT", "@ key"),
@@ -92,7 +92,7 @@ TEN_FAULTS = [
     *twin("8 a missing padding mask, pooling", "pooling.py", "    return padding_mask\n",
           "    return torch.ones_like(padding_mask)\n", "    return padding_mask\n",
           "    return paddle.ones_like(padding_mask)\n"),
-    *twin("9 dropout left on", "multi_head.py", "training=self.training", "training=True"),
+    *twin("9 dropout left on", "parameters.py", "if not self.training or self.share == 0:", "if self.share == 0:"),
     *numpy("10 negatives that hit positives", "sampled.py",
            "return draws + (below[:, None, :] <= draws[:, :, None]).sum(axis=2)",
            "return rng.integers(1, n_items + 1, size=draws.shape)"),
@@ -134,7 +134,7 @@ SCORES = [
     *numpy("additive: key dropped", "scores.py", "return _hidden(query @ query_matrix, key @ key_matrix) @ direction", "return _hidden(query @ query_matrix, 0 * key @ key_matrix) @ direction"),
     *numpy("hidden: key subtracted", "scores.py", "query[..., :, None, :] + key[..., None, :, :] + product", "query[..., :, None, :] - key[..., None, :, :] + product"),
     *numpy("hidden: product dropped", "scores.py", "query[..., :, None, :] + key[..., None, :, :] + product", "query[..., :, None, :] + key[..., None, :, :]"),
-    *numpy("additive vjp: slope of tanh", "scores.py", "hidden = _hidden(query @ query_matrix, key @ key_matrix)  # (..., queries, keys, hidden)", "hidden = 0 * _hidden(query @ query_matrix, key @ key_matrix)"),
+    *numpy("additive vjp: slope of tanh", "scores.py", "hidden = _hidden(\n        query @", "hidden = 0 * _hidden(\n        query @"),
     *numpy("additive vjp: sums swapped", "scores.py", "grad_query, grad_key = grad_sum.sum(axis=-2), grad_sum.sum(axis=-3)", "grad_key, grad_query = grad_sum.sum(axis=-2), grad_sum.sum(axis=-3)"),
     *numpy("target vjp: product rule, candidate", "scores.py", " + (grad_product * item[..., None, :, :]).sum(axis=-2)", ""),
     *numpy("target vjp: product rule, item", "scores.py", " + (grad_product * candidate[..., :, None, :]).sum(axis=-3)", ""),
@@ -143,22 +143,15 @@ SCORES = [
 
 ATTENTION = [
     *numpy("the future is visible", "dot_product.py", "np.tril(", "np.triu("),
-    *numpy("weights transposed in the vjp", "dot_product.py", "np.swapaxes(weights, -1, -2) @ grad_output", "-np.swapaxes(weights, -1, -2) @ grad_output"),
+    *numpy("weights transposed in the vjp", "dot_product.py", "grad_weights), np.swapaxes(", "grad_weights), -np.swapaxes("),
     *numpy("vjp forgets the mask", "dot_product.py", "_, weights = attention(query, key, value, mask)", "_, weights = attention(query, key, value)"),
     *numpy("vjp forgets the keys' path to the items", "dot_product.py", "grad_key @ projections.key.T + grad_value", "grad_value"),
-    *numpy("key and value exchanged", "dot_product.py", "query @ projections.query, items @ projections.key, items @ projections.value, mask", "query @ projections.query, items @ projections.value, items @ projections.key, mask"),
+    *numpy("key and value exchanged", "dot_product.py", "items @ projections.key,\n        items @ projections.value,\n        mask", "items @ projections.value,\n        items @ projections.key,\n        mask"),
     *numpy("heads cut along the length", "dot_product.py", "return np.swapaxes(heads, -2, -3)\n\n\ndef merge", "return heads.reshape(*array.shape[:-2], n_heads, array.shape[-2], -1)\n\n\ndef merge"),
     *numpy("heads forget the mask", "dot_product.py", "None if mask is None else np.expand_dims(mask, -3)", "None"),
     *numpy("heads not mixed", "dot_product.py", "return merge_heads(output) @ projections.output, weights", "return merge_heads(output), weights"),
     *numpy("heads vjp: output matrix not transposed", "dot_product.py", "grad_output @ projections.output.T", "grad_output @ projections.output"),
     *numpy("values are not checked", "dot_product.py", '    check_finite("values", values)\n', ""),
-    *numpy("age counts columns", "pooling.py", "np.cumsum(padding_mask[:, ::-1], axis=1)[:, ::-1] - 1.0", "np.arange(padding_mask.shape[1])[::-1] + 0.0 * padding_mask"),
-    *numpy("age from the front", "pooling.py", "np.cumsum(padding_mask[:, ::-1], axis=1)[:, ::-1] - 1.0", "np.cumsum(padding_mask, axis=1) - 1.0"),
-    *numpy("the first item instead of the last", "pooling.py", "(ages(padding_mask) == 0) & padding_mask", "(ages(padding_mask) == ages(padding_mask).max(axis=1, keepdims=True)) & padding_mask"),
-    *numpy("decay grows", "pooling.py", "softmax(-rate *", "softmax(rate *"),
-    *numpy("decay without a mask", "pooling.py", ", mask=padding_mask)", ")"),
-    *numpy("decay vjp: sign", "pooling.py", "float(-(grad_scores", "float((grad_scores"),
-    *numpy("pool vjp: weights dropped", "pooling.py", "weights[:, :, None] * grad_output", "0 * weights[:, :, None] + grad_output"),
 ]  # fmt: skip
 
 LOSSES = [
@@ -207,15 +200,17 @@ LAYERS = [
     *twin("temperature multiplies", "functional.py", "scores / temperature", "scores * temperature"),
     *twin("mask inverted", "functional.py", "~mask & attends", "mask & attends"),
     *twin("masked row is not a number", "functional.py", "~mask & attends", "~mask"),
-    *twin("masked row is uniform", "functional.py", "return weights if attends.all().item() else", "return weights if True else"),
+    *twin("masked row is uniform", "functional.py", "return weights * attends.to(scores.dtype)", "return weights", "return weights * attends.astype(scores.dtype)", "return weights"),
     *twin("the caller's scores overwritten", "functional.py", "scores / temperature", "scores"),
     *twin("the future is visible", "functional.py", "torch.tril(", "torch.triu(", "paddle.tril(", "paddle.triu("),
     *twin("values are not checked", "functional.py", '    check_finite("values", values)\n', ""),
-    *twin("scores are not checked", "functional.py", '    check_finite("scores", scores)\n', ""),
+    *twin("scores are not checked", "functional.py", '    check_temperature(temperature)\n    check_finite("scores", scores)\n', "    check_temperature(temperature)\n"),
     *twin("values negated", "functional.py", "return weights @ values, weights", "return -(weights @ values), weights"),
+    *twin("values of attention negated", "functional.py", "return weights @ value, weights", "return -(weights @ value), weights"),
+    *twin("the caller's scores overwritten by attend", "functional.py", "softmax_(scores.clone(), mask)", "softmax_(scores, mask)"),
     *twin("key and value exchanged", "cross_attention.py", "self.key(items), " + VALUES, "self.value(items), self.key(items), mask)"),
     *twin("keys are the items' values too", "cross_attention.py", VALUES, "self.key(items), mask)"),
-    *twin("additive: key subtracted", "cross_attention.py", "pairs = self.query(query)[:, :, None, :] + self", "pairs = self.query(query)[:, :, None, :] - self"),
+    *twin("additive: key subtracted", "cross_attention.py", "asked + self.key(", "asked - self.key("),
     *twin("additive: no tanh", "cross_attention.py", "torch.tanh(pairs)", "pairs", "paddle.tanh(pairs)", "pairs"),
     *twin("target: no product", "cross_attention.py", "singles + self.product(product)", "singles + 0 * self.product(product)"),
     *twin("target: product is a sum", "cross_attention.py", "query[:, :, None, :] * items[:, None, :, :]", "query[:, :, None, :] + items[:, None, :, :]"),
@@ -225,21 +220,17 @@ LAYERS = [
     *twin("always causal", "multi_head.py", "if self.causal:", "if True:"),
     *twin("padding or causal", "multi_head.py", "real & mask", "real | mask"),
     *twin("padding on the queries", "multi_head.py", "padding_mask[:, None, None, :]", "padding_mask[:, None, :, None].tile([1, 1, 1, items.shape[1]])"),
-    *twin("heads not merged back", "multi_head.py", "(dropped @ value).transpose(1, 2).flatten(2)", "(dropped @ value).reshape(items.shape)",
-          "(dropped @ value).transpose([0, 2, 1, 3]).flatten(2)", "(dropped @ value).reshape(items.shape)"),
+    *twin("heads not merged back", "multi_head.py", "mixed.transpose(1, 2).flatten(2)", "mixed.reshape(items.shape)",
+          "mixed.transpose([0, 2, 1, 3]).flatten(2)", "mixed.reshape(items.shape)"),
     *twin("heads cut along the length", "multi_head.py",
           "shape = (batch, length, self.n_heads, dim // self.n_heads)\n        return projected.reshape(shape).transpose(1, 2)",
           "return projected.reshape((batch, self.n_heads, length, dim // self.n_heads))",
           "shape = (batch, length, self.n_heads, dim // self.n_heads)\n        return projected.reshape(shape).transpose([0, 2, 1, 3])",
           "return projected.reshape((batch, self.n_heads, length, dim // self.n_heads))"),
     *twin("heads not mixed", "multi_head.py", "return self.output(merged), weights", "return merged, weights"),
-    *twin("dropout never", "multi_head.py", "training=self.training", "training=False"),
-    *twin("dropped weights returned", "multi_head.py", "return self.output(merged), weights", "return self.output(merged), dropped"),
-    *twin("age from the front", "pooling.py", "flip(1).cumsum(1).flip(1)", "cumsum(1)"),
-    *twin("decay grows", "pooling.py", "_pool(-rate *", "_pool(rate *"),
-    *twin("decay not kept positive", "pooling.py", "F.softplus(self.raw_rate)", "self.raw_rate"),
-    *twin("last without the mask", "pooling.py", "last = real & (", "last = ("),
-    *twin("mean of everything", "pooling.py", "items, real)\n\n\nclass Last", "items, real | ~real)\n\n\nclass Last"),
+    *twin("dropout never", "multi_head.py", "self.drop(weights) @ value", "weights @ value"),
+    *twin("dropped weights returned", "multi_head.py", "return self.output(merged), weights", "return self.output(merged), self.drop(weights)"),
+    *twin("mean of everything", "pooling.py", "attend_(even, items, real)", "attend_(even, items, real | ~real)"),
     *twin("start too wide", "parameters.py", "nn.init.xavier_uniform_(layer.weight)", "nn.init.xavier_uniform_(layer.weight, gain=2.0)",
           "XavierUniform()", "XavierUniform(gain=2.0)"),
     *twin("bias does not start at zero", "parameters.py", "nn.init.zeros_(layer.bias)", "nn.init.ones_(layer.bias)",

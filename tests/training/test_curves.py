@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.torch.fit import fit, one_cycle
-from tests.models.small_run import CONFIG, Killed, batches, counting, kill, network, read_curves, squared, validate
+from recsys.training.loop import one_cycle
+from tests.training.small_run import CONFIG, Killed, counting, kill, network, read_curves, squared, train, validate
 
 
 def steps(points):
@@ -22,7 +22,7 @@ def values(points):
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory):
     log = tmp_path_factory.mktemp("run") / "log"
-    result = fit(network(), batches, squared, CONFIG, validate, log=log)
+    result = train(network(), squared, CONFIG, validate, log=log)
     return result, read_curves(log)
 
 
@@ -47,7 +47,7 @@ def test_each_step_has_its_loss_rate_and_norm(logged):
 
 
 def test_without_a_metric_there_is_no_curve_of_one(tmp_path):
-    fit(network(), batches, squared, CONFIG, log=tmp_path)
+    train(network(), squared, CONFIG, log=tmp_path)
     assert "metric" not in read_curves(tmp_path)
 
 
@@ -55,32 +55,32 @@ def test_without_a_metric_there_is_no_curve_of_one(tmp_path):
 def test_a_resumed_run_goes_on_along_the_axis_without_a_gap_or_a_step_twice(logged, tmp_path, step):
     run = (CONFIG, validate, tmp_path / "state")
     with pytest.raises(Killed):
-        fit(network(), batches, counting(step, kill), *run, log=tmp_path / "log")
-    fit(network(), batches, squared, *run, log=tmp_path / "log")
+        train(network(), counting(step, kill), *run, log=tmp_path / "log")
+    train(network(), squared, *run, log=tmp_path / "log")
     assert len(list((tmp_path / "log").iterdir())) == 2 and read_curves(tmp_path / "log") == logged[1]
 
 
 def test_a_new_run_in_the_directory_of_a_longer_one_replaces_its_curves(logged, tmp_path):
-    fit(network(), batches, squared, replace(CONFIG, epochs=5), validate, log=tmp_path)
-    fit(network(), batches, squared, CONFIG, validate, log=tmp_path)
+    train(network(), squared, replace(CONFIG, epochs=5), validate, log=tmp_path)
+    train(network(), squared, CONFIG, validate, log=tmp_path)
     assert read_curves(tmp_path) == logged[1]
 
 
 def test_the_steps_before_an_error_are_there(logged, tmp_path):
     with pytest.raises(ValueError, match="the loss is nan at step 8"):
-        fit(network(), batches, counting(8, lambda: float("nan")), CONFIG, log=tmp_path)
+        train(network(), counting(8, lambda: float("nan")), CONFIG, log=tmp_path)
     assert read_curves(tmp_path)["loss"] == logged[1]["loss"][:7]
 
 
 def test_logging_does_not_change_the_training(logged):
-    assert fit(network(), batches, squared, CONFIG, validate) == logged[0]
+    assert train(network(), squared, CONFIG, validate) == logged[0]
 
 
 def test_without_tensorboard_a_log_is_refused_and_training_is_not(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with pytest.raises(ModuleNotFoundError, match="TensorBoard writes the curves and is missing.*log=None"):
-        fit(network(), batches, squared, CONFIG, log=tmp_path)
-    fit(network(), batches, squared, CONFIG)
+        train(network(), squared, CONFIG, log=tmp_path)
+    train(network(), squared, CONFIG)
 
 
 def test_a_full_disk_says_that_the_curves_are_not_written(tmp_path):
@@ -88,7 +88,7 @@ def test_a_full_disk_says_that_the_curves_are_not_written(tmp_path):
     full = counting(4, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1])))
     try:
         with pytest.raises(OSError, match="log: curves not written .*; free some space.*events.out.tfevents"):
-            fit(network(), batches, full, CONFIG, log=tmp_path)
+            train(network(), full, CONFIG, log=tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert steps(read_curves(tmp_path)["loss"]) == [1, 2]

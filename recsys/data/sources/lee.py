@@ -23,16 +23,26 @@ FIRST_SENTENCE = re.compile(r""".*?(?<!\b[A-Z])[.!?]["')]*(?=\s|$)""")
 
 
 def read_cor(files: Mapping[str, bytes]) -> Texts:
-    """``lee_background.cor`` (file "background"), then ``lee.cor`` (file "judged").
+    """Read `lee_background.cor` (file "background"), then `lee.cor` (file "judged").
 
-    The documents have no headline of their own: ``headline`` is the first sentence.
+    The documents have no headline of their own: `headline` is the first sentence.
     """
     rows = []
     for file, part in FILES.items():
-        for row, line in enumerate(lines_of(files[file], file=file, encoding="latin-1"), start=1):
+        for row, line in enumerate(
+            lines_of(files[file], file=file, encoding="latin-1"), start=1
+        ):
             text = " ".join(line.split())
             if not text:
-                raise DataError(f"{file}, row {row}: expected a document, found an empty line. {MEND}")
+                raise DataError(
+                    f"{file}, row {row}: expected a document, found an empty line. {MEND}"
+                )
             first = FIRST_SENTENCE.match(text)
-            rows.append({"headline": first.group(0) if first else text, "text": text, "file": part})
+            rows.append(
+                {
+                    "headline": first.group(0) if first else text,
+                    "text": text,
+                    "file": part,
+                }
+            )
     return Texts(pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="document")))

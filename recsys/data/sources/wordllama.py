@@ -16,22 +16,35 @@ from recsys.data.sources.lines import json_object
 from recsys.data.sources.tables import MEND
 from recsys.data.texts import StaticEmbeddings
 
-MATRIX, TOKENIZER = "weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json"
+MATRIX, TOKENIZER = (
+    "weights/l2_supercat_256.safetensors",
+    "tokenizers/l2_supercat_tokenizer_config.json",
+)
 
 
 def read_wheel(files: Mapping[str, bytes]) -> StaticEmbeddings:
-    """The matrix (safetensors, one tensor ``embedding.weight``) and the tokenizer's JSON."""
+    """Read the matrix (safetensors, one tensor `embedding.weight`) and the tokenizer's JSON.
+
+    Raises:
+        DataError: another tensor, not one finite vector for each token, or no JSON.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
         matrix = load(files[MATRIX])["embedding.weight"].astype(np.float32)
     except (SafetensorError, KeyError) as error:
-        raise DataError(f"{MATRIX}: expected a tensor embedding.weight, found: {error}. {MEND}") from error
-    n_tokens = len(json_object(files[TOKENIZER], file=TOKENIZER).get("model", {}).get("vocab", {}))
+        raise DataError(
+            f"{MATRIX}: expected a tensor embedding.weight, found: {error}. {MEND}"
+        ) from error
+    n_tokens = len(
+        json_object(files[TOKENIZER], file=TOKENIZER).get("model", {}).get("vocab", {})
+    )
     if matrix.ndim != 2 or len(matrix) != n_tokens:
-        raise DataError(f"{MATRIX}: expected one vector for each of the {n_tokens:,} tokens in {TOKENIZER}, "
-                        f"found shape {matrix.shape}. {MEND}")
+        raise DataError(
+            f"{MATRIX}: expected one vector for each of the {n_tokens:,} tokens in {TOKENIZER}, "
+            f"found shape {matrix.shape}. {MEND}"
+        )
     bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
     if bad.size:
         raise DataError(f"{MATRIX}: expected finite numbers in row {bad[0]}. {MEND}")
