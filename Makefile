@@ -38,6 +38,8 @@ lab: setup
 
 bench: setup
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/paddle_steps.py
+	$(BIN)/python bench/paddle_pieces.py
 
 tensorflow: setup
 	@echo "== The Keras layer on TensorFlow, in an environment of its own (about 2.3 GB)"

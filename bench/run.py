@@ -71,12 +71,22 @@ def line(row: dict) -> str:
     return " | ".join(cell for cell in cells(row) if cell)
 
 
+def processor() -> str:
+    """The maker's name of the processor, where Linux tells it."""
+    told = Path("/proc/cpuinfo")
+    if not told.exists():
+        return platform.processor() or platform.machine()
+    names = [line for line in told.read_text().splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.machine()
+
+
 def machine(load_before: tuple[float, ...]) -> dict:
     """What the table was measured on."""
     return {
         "date": date.today().isoformat(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
         "processors": os.cpu_count(),
         "threads": 1,
         "load_before": round(load_before[0], 2),

@@ -130,13 +130,15 @@ def remote(peer: str, source: Path) -> Iterator[Clock]:
             worker.wait()
 
 
-def take_turns(ours: Clock, peer: Clock) -> tuple[list[tuple[float, float]], tuple[float, float]]:
+def take_turns(
+    ours: Clock, peer: Clock, fewest: int = FEWEST_ROUNDS, seconds: float = SECONDS_A_ROW
+) -> tuple[list[tuple[float, float]], tuple[float, float]]:
     """Time both in turn: (ours, peer) seconds of each round, and the values of the last."""
     for _ in range(WARM_UP):
         ours.measure()
         peer.measure()
-    pairs, end = [], time.perf_counter() + SECONDS_A_ROW
-    while len(pairs) < FEWEST_ROUNDS or (len(pairs) < ROUNDS and time.perf_counter() < end):
+    pairs, end = [], time.perf_counter() + seconds
+    while len(pairs) < fewest or (len(pairs) < ROUNDS and time.perf_counter() < end):
         (ours_seconds, ours_value), (peer_seconds, peer_value) = ours.measure(), peer.measure()
         pairs.append((ours_seconds, peer_seconds))
     return pairs, (ours_value, peer_value)

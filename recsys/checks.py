@@ -2,8 +2,8 @@
 
 The NumPy reference and both twins use the same checks, so that bad input is answered
 with the same words everywhere. Nothing here touches more than shapes, dtypes and numbers,
-apart from `check_finite` and `check_ids`, which read a NumPy array; each twin has its own
-of the former.
+apart from `check_finite`, `check_ids` and `check_indices`, which read a NumPy array; each
+twin has its own of the first.
 
 Masks are boolean and True marks a real position. A mask never gains axes by itself: a
 (batch, length) mask against (batch, queries, keys) scores would be read as
@@ -11,8 +11,13 @@ Masks are boolean and True marks a real position. A mask never gains axes by its
 """
 
 import math
+from collections.abc import Mapping
+from numbers import Integral
 
 import numpy as np
+
+PADDING = 0
+"""The id that stands for nothing: no item, no word."""
 
 
 def check_temperature(temperature: float) -> None:
@@ -182,13 +187,56 @@ def check_counts(config, *names: str) -> None:
         names: of the fields that are at least 1.
 
     Raises:
-        ValueError: the first that is below 1.
+        ValueError: the first that is below 1, or no whole number.
     """
     for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(
-                f"{name}: expected at least 1, got {getattr(config, name)}"
-            )
+        check_count(name, getattr(config, name))
+
+
+def check_count(name: str, count: int) -> None:
+    """Require a whole number of at least 1.
+
+    Raises:
+        ValueError: another number.
+    """
+    if not count >= 1:
+        raise ValueError(f"{name}: expected at least 1, got {count}")
+    if not isinstance(count, Integral):
+        raise ValueError(f"{name}: expected a whole number, got {count}")
+
+
+def check_dropout(share: float) -> None:
+    """Require a share to drop that leaves something.
+
+    Raises:
+        ValueError: it is below 0, 1 or above, or not a number.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"dropout: expected from 0 to below 1, got {share}")
+
+
+def check_indices(name: str, indices: np.ndarray, count: int, mend: str) -> None:
+    """Require places in a vocabulary.
+
+    Args:
+        name: of the argument, for the message.
+        indices: (n,) int.
+        count: size of the vocabulary.
+        mend: where to take such indices from.
+
+    Raises:
+        ValueError: another dtype, or the first index outside 0 to count - 1.
+    """
+    if indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}: expected indices as whole numbers, got {indices.dtype}; {mend}"
+        )
+    wrong = np.flatnonzero((indices < 0) | (indices >= count))
+    if wrong.size:
+        place = wrong[0]
+        raise ValueError(
+            f"{name}: expected indices from 0 to {count - 1}, got {indices[place]} at place {place}; {mend}"
+        )
 
 
 def check_ids(name: str, ids: np.ndarray, largest: int) -> None:
@@ -215,6 +263,58 @@ def check_ids(name: str, ids: np.ndarray, largest: int) -> None:
             f"{name}: expected ids from 0 (padding) to {largest}, got {array[row, column]} at row {row}, "
             f"column {column}; an id is an index plus one"
         )
+
+
+def check_arrays(
+    expected: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
+) -> None:
+    """Require arrays of a network like this one: the same names and shapes.
+
+    Args:
+        expected: arrays of the network, by name.
+        got: what is to be put into it.
+
+    Raises:
+        ValueError: the first name that is missing, unknown or of another shape.
+    """
+    for name in sorted({*expected, *got}):
+        wanted = np.shape(expected[name]) if name in expected else None
+        found = np.shape(got[name]) if name in got else None
+        if wanted != found:
+            raise ValueError(
+                f"arrays: expected the names and shapes of this network, {name} as {wanted}, "
+                f"got {found}; make both layers with the same arguments"
+            )
+
+
+def check_weights(
+    expected: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
+) -> None:
+    """Require weights that a network can go on with: as they were stored, and finite.
+
+    Args:
+        expected: weights of the network, by name.
+        got: what is to be put into it.
+
+    Raises:
+        ValueError: another name, shape or dtype, or a number that is not finite.
+    """
+    wanted, found = _kinds(expected), _kinds(got)
+    for name in sorted({*wanted, *found}):
+        if wanted.get(name) != found.get(name):
+            raise ValueError(
+                f"weights: expected {name} as {wanted.get(name)}, got {found.get(name)}; "
+                "give those of a network made with the same arguments"
+            )
+        if not np.isfinite(got[name]).all():
+            raise ValueError(
+                f"weights: expected finite numbers, got others in {name}; train again"
+            )
+
+
+def _kinds(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple]:
+    """Shape and dtype of each."""
+    return {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
 
 
 def check_finite(name: str, array: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -21,10 +22,8 @@ class Recommender(Protocol):
     ) -> np.ndarray:
         """Score every item: (len(users), n_items).
 
-        `history`, where given, replaces what was fitted: row r of its users belongs to `users[r]`,
-        and is that person where `history.user_ids[r]` equals the id under which they were fitted
-        (`of_users` keeps ids). Everybody else is a stranger. `from_sequences` numbers its rows 0,
-        1, ...; where the log has such ids itself, name a stranger -1 in `users`.
+        `history`, where given, replaces what was fitted: row r of its users belongs to the person
+        `users[r]`, whatever ids it holds. A stranger, who was not fitted, is -1 in `users`.
         """
 
 
@@ -65,7 +64,7 @@ def user_indices(users) -> np.ndarray:
     """The users that a caller asks for, as indices.
 
     Args:
-        users: (n,) whole numbers; a user may stand there more than once.
+        users: (n,) whole numbers; a user may stand there more than once, and -1 is a stranger.
 
     Returns:
         (n,) int64 array.
@@ -96,12 +95,19 @@ def _whole_floats(array: np.ndarray) -> bool:
     )
 
 
+def chunks(n: int, size: int) -> Iterator[slice]:
+    """Cut `n` rows into slices of `size`, at least 1; the last may be shorter."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
 def histories(model, users: np.ndarray, history: Interactions | None) -> Interactions:
     """The histories to score: `history` where given, else those `model` was fitted on.
 
     Args:
         model: a recommender with the log it was fitted on in `interactions`.
-        users: (n,) indices; a user may stand there more than once.
+        users: (n,) indices; a user may stand there more than once. With a history, -1 is a
+            stranger.
         history: one user a row of `users`, over the items of the fitted log.
 
     Returns:
@@ -122,8 +128,8 @@ def histories(model, users: np.ndarray, history: Interactions | None) -> Interac
     check_log("history", history)
     if history.n_users != len(users):
         raise ValueError(
-            f"history must hold one user for each of the {len(users)} rows asked for; "
-            f"it holds {history.n_users}. Build it with Interactions.from_sequences or of_users."
+            f"history: expected one user for each of the {len(users)} rows asked for, got "
+            f"{history.n_users}; build it with Interactions.from_sequences or of_users"
         )
     _check_items(history.item_ids, model.interactions.item_ids)
     return history
@@ -133,8 +139,8 @@ def _check_items(given: np.ndarray, fitted: np.ndarray) -> None:
     """Require the fitted items: another would be read as the one with its index."""
     if len(given) != len(fitted):
         raise ValueError(
-            f"history must be over the {len(fitted)} items the model was fitted on; "
-            f"it is over {len(given)}."
+            f"history: expected the {len(fitted)} items the model was fitted on, got {len(given)}; "
+            "make it with the item_ids of the fitted log"
         )
     other = np.asarray(given != fitted)  # of unlike kinds: one True for each
     if other.any():
@@ -154,6 +160,8 @@ def recency_matrix(
     of one time stamp take the order of the file.
     """
     if not 0 < recency <= 1:
-        raise ValueError(f"recency must be above 0 and at most 1; {recency} came.")
+        raise ValueError(
+            f"recency: expected above 0 and at most 1, got {recency}; 1 forgets nothing"
+        )
     weights = None if recency == 1 else recency ** interactions.ages()
     return interactions.matrix(weights)

@@ -1,6 +1,6 @@
 """Tuning of the baselines on validation, then one reading of the test, on both data sets."""
 
-import itertools
+from functools import partial
 
 from recsys.baselines import (
     EASE,
@@ -14,11 +14,13 @@ from recsys.data import load
 from recsys.evaluation import (
     TIE_BREAKS,
     bootstrap_interval,
+    combinations,
     evaluate,
     last_basket,
     leave_last_out,
     paired_test,
     rounded,
+    tune,
 )
 
 METRIC = "nDCG@10"
@@ -90,27 +92,17 @@ def run(config):
         tests = {}
         results[data] = {}
         for name, grid in config[data].items():
-            tried = [
-                {
-                    **settings,
-                    METRIC: round(
-                        evaluate(
-                            build(name, settings),
-                            split,
-                            on="validation",
-                            repeats=repeats[data],
-                        ).mean(METRIC),
-                        5,
-                    ),
-                }
-                for settings in combinations(grid)
-            ]
-            best = max(tried, key=lambda row: row[METRIC])
-            settings = {key: value for key, value in best.items() if key != METRIC}
-            tests[name] = evaluate(build(name, settings), split, repeats=repeats[data])
+            tried, best = tune(
+                partial(build, name),
+                combinations(grid),
+                split,
+                METRIC,
+                repeats=repeats[data],
+            )
+            tests[name] = evaluate(build(name, best), split, repeats=repeats[data])
             results[data][name] = {
                 "grid": tried,
-                "best": settings,
+                "best": best,
                 "test": rounded(bootstrap_interval(tests[name][METRIC])),
                 "recall": rounded(bootstrap_interval(tests[name]["recall@10"])),
             }
@@ -142,10 +134,3 @@ def tie_bands(config, tuned):
 
 def build(name, settings):
     return MODELS[name.partition(",")[0]](**settings)
-
-
-def combinations(grid):
-    return [
-        dict(zip(grid, values, strict=True))
-        for values in itertools.product(*grid.values())
-    ]

@@ -73,7 +73,7 @@ def run(config):
     for name, runs in tests.items():
         results["models"][name] = {
             metric: {
-                "seeds": [round(float(run[metric].mean()), 4) for run in runs],
+                "seeds": rounded(run[metric].mean() for run in runs),
                 "mean over seeds": rounded(bootstrap_interval(mean_of(runs, metric))),
                 "over the control": rounded(
                     paired_test(mean_of(runs, metric), control[metric])

@@ -1,7 +1,5 @@
 """The shop's next basket: tuned on the development basket, then one reading of the test."""
 
-import itertools
-
 import numpy as np
 
 from recsys.baselines import (
@@ -20,6 +18,7 @@ from recsys.data.taiw import taiw_filter
 from recsys.evaluation import (
     Split,
     bootstrap_interval,
+    combinations,
     evaluate,
     hits_of,
     last_basket,
@@ -364,10 +363,3 @@ def means(result):
     return {
         metric: round(float(result[metric].mean()), 5) for metric in ("recall", "nDCG")
     }
-
-
-def combinations(grid):
-    return [
-        dict(zip(grid, values, strict=True))
-        for values in itertools.product(*grid.values())
-    ]

@@ -3,20 +3,22 @@
 Settings are chosen on validation with one seed for each pooling; the test is read with five.
 """
 
-import itertools
+from functools import partial
 
 import numpy as np
 
 from recsys.data import load
 from recsys.evaluation import (
     bootstrap_interval,
+    combinations,
     evaluate,
     leave_last_out,
     paired_test,
     rounded,
+    tune,
 )
-from recsys.training.loop import FitConfig
 from recsys.neural.history_attention import POOLINGS
+from recsys.neural.recommender import config_from
 from recsys.torch.history_attention import (
     HistoryAttentionConfig,
     HistoryAttentionRecommender,
@@ -42,43 +44,29 @@ def run(config):
     split = leave_last_out(load("movielens-100k").interactions)
     results, tests = {}, {}
     for pooling in POOLINGS:
-        tried = search(config, split, pooling)
-        best = max(tried, key=lambda row: row[METRIC])
-        settings = {key: value for key, value in best.items() if key != METRIC}
+        tried, best = tune(
+            partial(build, config, pooling, config["seed of the search"]),
+            combinations(config["grid of each"]),
+            split,
+            METRIC,
+        )
         tests[pooling] = [
-            read_test(split, build(config, pooling, settings, seed))
+            read_test(split, build(config, pooling, seed, best))
             for seed in config["seeds of the test"]
         ]
-        results[pooling] = {"grid": tried, "best": settings}
+        results[pooling] = {"grid": tried, "best": best}
     means = {
         pooling: np.mean([run["values"] for run in runs], axis=0)
         for pooling, runs in tests.items()
     }
     for pooling, row in results.items():
         row["mean"] = rounded(bootstrap_interval(means[pooling]))
-        row["seeds"] = [
-            round(float(np.mean(run["values"])), 4) for run in tests[pooling]
-        ]
+        row["seeds"] = rounded(np.mean(run["values"]) for run in tests[pooling])
     return {
         "poolings": results,
         "attention minus mean": rounded(paired_test(means["attention"], means["mean"])),
         "protocol": tests["mean"][0]["protocol"],
     }
-
-
-def search(config, split, pooling):
-    """Validation of every setting of the grid, one seed."""
-    grid = config["grid of each"]
-    tried = [
-        dict(zip(grid, values, strict=True))
-        for values in itertools.product(*grid.values())
-    ]
-    return [{**row, METRIC: validate(config, split, pooling, row)} for row in tried]
-
-
-def validate(config, split, pooling, settings):
-    model = build(config, pooling, settings, config["seed of the search"])
-    return round(evaluate(model, split, on="validation").mean(METRIC), 5)
 
 
 def read_test(split, model):
@@ -87,21 +75,6 @@ def read_test(split, model):
     return {"values": result[METRIC].tolist(), "protocol": result.protocol}
 
 
-def build(config, pooling, settings, seed):
-    fixed = config["fixed"]
-    training = FitConfig(
-        epochs=fixed["epochs"],
-        learning_rate=settings["learning_rate"],
-        clip_norm=fixed["clip_norm"],
-        seed=seed,
-    )
-    return HistoryAttentionRecommender(
-        HistoryAttentionConfig(
-            pooling=pooling,
-            dim=fixed["dim"],
-            max_length=settings["max_length"],
-            negatives=fixed["negatives"],
-            tokens=fixed["tokens"],
-            training=training,
-        )
-    )
+def build(config, pooling, seed, settings):
+    flat = {**config["fixed"], **settings, "pooling": pooling, "seed": seed}
+    return HistoryAttentionRecommender(config_from(HistoryAttentionConfig, flat))

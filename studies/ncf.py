@@ -5,7 +5,7 @@ others, 2020). Each is tuned over the same grid on validation with one seed; the
 with five. The test of the first paper, the right film among 99 drawn at random, stands beside.
 """
 
-import itertools
+from functools import partial
 
 import numpy as np
 
@@ -13,14 +13,16 @@ from recsys.baselines import EASE, ImplicitALS, Popularity
 from recsys.data import load
 from recsys.evaluation import (
     bootstrap_interval,
+    combinations,
     evaluate,
     leave_last_out,
     ndcg,
     paired_test,
     rounded,
     sampled_hits,
+    tune,
 )
-from recsys.training.loop import FitConfig
+from recsys.neural.recommender import config_from
 from recsys.torch.ncf import (
     DotProductConfig,
     DotProductRecommender,
@@ -63,14 +65,17 @@ def run(config):
     split = leave_last_out(load("movielens-100k").interactions)
     results, tests = {}, {}
     for name in MODELS:
-        tried = search(config, split, name)
-        best = max(tried, key=lambda row: row[METRIC])
-        settings = {key: value for key, value in best.items() if key != METRIC}
+        tried, best = tune(
+            partial(build, config, name, config["seed of the search"]),
+            combinations(config["grid of each"]),
+            split,
+            METRIC,
+        )
         tests[name] = [
-            read_test(config, split, build(config, name, settings, seed))
+            read_test(config, split, build(config, name, seed, best))
             for seed in config["seeds of the test"]
         ]
-        results[name] = {"grid": tried, "best": settings}
+        results[name] = {"grid": tried, "best": best}
     for name, settings in config["beside"].items():
         tests[name] = [read_test(config, split, BESIDE[name](**settings))]
         results[name] = {"grid": [], "best": settings}
@@ -83,38 +88,10 @@ def run(config):
     }
 
 
-def search(config, split, name):
-    """Validation of every setting of the grid, one seed."""
-    grid = config["grid of each"]
-    tried = [
-        dict(zip(grid, values, strict=True))
-        for values in itertools.product(*grid.values())
-    ]
-    return [{**row, METRIC: validate(config, split, name, row)} for row in tried]
-
-
-def validate(config, split, name, settings):
-    model = build(config, name, settings, config["seed of the search"])
-    return round(evaluate(model, split, on="validation").mean(METRIC), 5)
-
-
-def build(config, name, settings, seed):
-    fixed, (recommender, sizes) = config["fixed"], MODELS[name]
-    training = FitConfig(
-        epochs=fixed["epochs"],
-        learning_rate=settings["learning_rate"],
-        clip_norm=fixed["clip_norm"],
-        seed=seed,
-    )
-    return recommender(
-        sizes(
-            dim=settings["dim"],
-            l2=settings["l2"],
-            negatives=fixed["negatives"],
-            batch_size=fixed["batch_size"],
-            training=training,
-        )
-    )
+def build(config, name, seed, settings):
+    recommender, sizes = MODELS[name]
+    flat = {**config["fixed"], **settings, "seed": seed}
+    return recommender(config_from(sizes, flat))
 
 
 def read_test(config, split, model):
@@ -148,7 +125,7 @@ def summary(runs, reference):
         )
         row[name] = {
             "mean": rounded(bootstrap_interval(mean)),
-            "seeds": [round(float(np.mean(run[name])), 4) for run in runs],
+            "seeds": rounded(np.mean(run[name]) for run in runs),
             "minus dot product": rounded(paired_test(mean, against)),
         }
     return row

@@ -21,6 +21,7 @@ from recsys.data.impressions import ImpressionLog
 from recsys.data.words import Vocabulary
 from recsys.evaluation.compare import bootstrap_interval, paired_test, rounded
 from recsys.evaluation.metrics import auc_per_user
+from recsys.neural.news import fit_best
 from recsys.training.loop import FitConfig
 from recsys.torch.nrms import NewsRecommender, NRMSConfig
 
@@ -70,13 +71,13 @@ def prepared():
 def one_seed(seed, config):
     """One deal of the headlines into folds: AUC of each user, model and fold, and the choices."""
     _, headlines, pairs = prepared()
-    random = np.random.default_rng(seed)
-    fold_of = random.integers(config["folds"], size=len(headlines))[pairs.titles]
+    rng = np.random.default_rng(seed)
+    fold_of = rng.integers(config["folds"], size=len(headlines))[pairs.titles]
     tables, chosen = [], []
     for fold in range(config["folds"]):
         train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
         scores, settings = all_scores(
-            pairs, train, test, headlines, config, random, [seed, fold]
+            pairs, train, test, headlines, config, rng, [seed, fold]
         )
         tables.append(
             pd.DataFrame(
@@ -155,12 +156,12 @@ def per_user(pairs, rows, scores):
     )
 
 
-def all_scores(pairs, train, test, headlines, config, random, place):
+def all_scores(pairs, train, test, headlines, config, rng, place):
     """Scores (n_pairs,) by model, filled in on test, and what was chosen inside train."""
     grid = config["sharpness"]
     free = dict(zip(grid, training_free(pairs, test, train, grid), strict=True))
     chosen = choose_sharpness(pairs, train, grid, config, np.random.default_rng(place))
-    nobody, strength = user_ignored(pairs, train, test, config["C"], random)
+    nobody, strength = user_ignored(pairs, train, test, config["C"], rng)
     scores = {
         **{f"sharpness {value}": row for value, row in free.items()},
         **{
@@ -176,7 +177,7 @@ def all_scores(pairs, train, test, headlines, config, random, place):
         config["trained"].items() if place[0] in config["trained fold seeds"] else ()
     ):
         scores[name], settings[name] = trained(
-            pairs, train, test, headlines, reader, config, random, place[0]
+            pairs, train, test, headlines, reader, config, rng, place[0]
         )
     return scores, settings
 
@@ -201,14 +202,14 @@ def training_free(pairs, candidates, history, grid):
     return out
 
 
-def choose_sharpness(pairs, train, grid, config, random):
+def choose_sharpness(pairs, train, grid, config, rng):
     """The sharpness by three inner folds of headlines, for each number of deals.
 
     The mean over users is taken as in the result.
     """
     tables, chosen = [], {}
     for deals in range(1, config["inner deals"][-1] + 1):
-        fold_of = random.integers(config["folds"], size=len(pairs.vectors))[
+        fold_of = rng.integers(config["folds"], size=len(pairs.vectors))[
             pairs.titles[train]
         ]
         for fold in range(config["folds"]):
@@ -229,9 +230,9 @@ def choose_sharpness(pairs, train, grid, config, random):
     return chosen
 
 
-def user_ignored(pairs, train, test, grid, random):
+def user_ignored(pairs, train, test, grid, rng):
     """Logistic regression on the headline's vector alone: what everybody clicks."""
-    fold_of = random.integers(3, size=len(pairs.vectors))[pairs.titles[train]]
+    fold_of = rng.integers(3, size=len(pairs.vectors))[pairs.titles[train]]
 
     def fitted(rows, strength):
         return LogisticRegression(C=strength, max_iter=500).fit(
@@ -257,7 +258,7 @@ def user_ignored(pairs, train, test, grid, random):
     return scored(fitted(train, best)), best
 
 
-def trained(pairs, train, test, headlines, reader, config, random, seed):
+def trained(pairs, train, test, headlines, reader, config, rng, seed):
     """A network trained on the training folds; learning rate and epoch chosen inside them."""
     if reader == "self":
         known = Vocabulary.from_texts(
@@ -268,12 +269,12 @@ def trained(pairs, train, test, headlines, reader, config, random, seed):
     else:
         articles = pairs.vectors
     inner = (
-        random.integers(5, size=len(headlines))[pairs.titles[train]] == 0
+        rng.integers(5, size=len(headlines))[pairs.titles[train]] == 0
     )  # a fifth of the headlines
     validation = one_slate_a_user(pairs, train[inner], train[~inner], config)[0]
-    log = halved_log(pairs, train[~inner], len(headlines), config, random)
-    tried = []
-    for rate in config["learning rates"]:
+    log = halved_log(pairs, train[~inner], len(headlines), config, rng)
+
+    def network(rate):
         settings = NRMSConfig(
             reader=reader,
             dim=config["dim"],
@@ -283,14 +284,14 @@ def trained(pairs, train, test, headlines, reader, config, random, seed):
             batch_size=64,
             training=FitConfig(epochs=config["epochs"], learning_rate=rate, seed=seed),
         )
-        model = NewsRecommender(articles, settings).fit(log, validation)
-        tried.append((max(model.result.metrics), rate, model))
-    _, rate, model = max(tried, key=lambda row: row[0])
+        return NewsRecommender(articles, settings)
+
+    model = fit_best(map(network, config["learning rates"]), log, validation)
     slates, rows = one_slate_a_user(pairs, test, train, config)
     refuse_leaks(slates)
     scores = np.zeros(len(pairs.users))
     scores[np.concatenate(rows)] = model.score_slates(slates)[0][slates.shown > 0]
-    return scores, rate
+    return scores, model.config.training.learning_rate
 
 
 def one_slate_a_user(pairs, candidates, history, config):
@@ -312,13 +313,13 @@ def one_slate_a_user(pairs, candidates, history, config):
     return slates, rows
 
 
-def halved_log(pairs, rows, n_items, config, random):
+def halved_log(pairs, rows, n_items, config, rng):
     """Impressions to train on: users' pairs cut in two, one half read before the other."""
     users, shown, clicked, past = [], [], [], []
     for user in np.unique(pairs.users[rows]):
         own = rows[pairs.users[rows] == user]
         for _ in range(config["halvings"]):
-            first = random.random(len(own)) < 0.5
+            first = rng.random(len(own)) < 0.5
             for before, after in ((own[first], own[~first]), (own[~first], own[first])):
                 if len(after):
                     users.append(user)

@@ -20,10 +20,10 @@ import pandas as pd
 from recsys.attention.weights import softmax
 from recsys.batches.slates import slates
 from recsys.data import load_static_embeddings, load_texts
-from recsys.evaluation.compare import bootstrap_interval
+from recsys.evaluation.compare import bootstrap_interval, rounded
 from recsys.evaluation.metrics import auc_per_user
 from recsys.simulate.readers import planted_readers, planted_topics
-from recsys.neural.news import slate_auc
+from recsys.neural.news import fit_best, slate_auc
 from recsys.training.loop import FitConfig
 from recsys.torch.nrms import NewsRecommender, NRMSConfig
 
@@ -74,7 +74,7 @@ def run(config):
             chosen.setdefault(f"{kind}, {n_interests}", []).append(setting)
     return {
         "rows": [
-            {key: rounded(value) for key, value in row.items() if key != "each"}
+            {key: kept(value) for key, value in row.items() if key != "each"}
             for row in rows
         ],
         "chosen": chosen,
@@ -134,8 +134,8 @@ class World:
 
 def trained(world, vectors, kind, config):
     """The learning rate best on validation readers, and what its network does."""
-    tried = []
-    for rate in config["learning rates"]:
+
+    def network(rate):
         settings = NRMSConfig(
             reader=kind,
             dim=config["dim"],
@@ -145,13 +145,16 @@ def trained(world, vectors, kind, config):
                 epochs=config["epochs"], learning_rate=rate, seed=world.seed
             ),
         )
-        model = NewsRecommender(vectors, settings).fit(
-            world.train.log, world.validation
-        )
-        tried.append((max(model.result.metrics), rate, model))
-    best, rate, model = max(tried, key=lambda row: row[0])
+        return NewsRecommender(vectors, settings)
+
+    networks = map(network, config["learning rates"])
+    model = fit_best(networks, world.train.log, world.validation)
     result = world.judged(*model.score_slates(world.test))
-    return rate, {**result, "validation": best, "epoch": model.result.best_epoch}
+    return model.config.training.learning_rate, {
+        **result,
+        "validation": max(model.result.metrics),
+        "epoch": model.result.best_epoch,
+    }
 
 
 def free(world, vectors, kind, config):
@@ -218,14 +221,14 @@ def summary(table, config):
             kind: rows.sort_values("seed") for kind, rows in part.groupby("kind")
         }
         result[str(n_interests)] = {
-            "truth": rounded(part.truth.mean()),
-            "auc": {kind: rounded(rows.auc.mean()) for kind, rows in by_kind.items()},
+            "truth": kept(part.truth.mean()),
+            "auc": {kind: kept(rows.auc.mean()) for kind, rows in by_kind.items()},
             "weight auc": {
-                kind: rounded(rows["weight auc"].mean())
+                kind: kept(rows["weight auc"].mean())
                 for kind, rows in by_kind.items()
                 if "mean" not in kind
             },
-            "weight auc, permuted truth": rounded(
+            "weight auc, permuted truth": kept(
                 by_kind["target"]["weight auc, permuted truth"].mean()
             ),
         }
@@ -233,17 +236,15 @@ def summary(table, config):
             difference = np.concatenate(
                 [a - b for a, b in zip(by_kind[one].each, by_kind[other].each)]
             )
-            result[str(n_interests)][f"{one} minus {other}"] = [
-                rounded(number) for number in bootstrap_interval(difference)
-            ]
-            result[str(n_interests)][f"{one} minus {other}, each seed"] = [
-                rounded(a - b) for a, b in zip(by_kind[one].auc, by_kind[other].auc)
-            ]
+            result[str(n_interests)][f"{one} minus {other}"] = rounded(
+                bootstrap_interval(difference)
+            )
+            result[str(n_interests)][f"{one} minus {other}, each seed"] = rounded(
+                a - b for a, b in zip(by_kind[one].auc, by_kind[other].auc)
+            )
     return result
 
 
-def rounded(number):
-    """Four digits; whole numbers and names as they are; None where undefined."""
-    if isinstance(number, (int, str)):
-        return number
-    return None if np.isnan(number) else round(float(number), 4)
+def kept(value):
+    """A float as `rounded` keeps it; names and whole numbers as they are."""
+    return rounded([value])[0] if isinstance(value, float) else value

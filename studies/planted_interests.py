@@ -1,6 +1,6 @@
 """Viewers with one to six planted interests: one network, attention and its controls."""
 
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from recsys.evaluation import (
     leave_last_out,
     paired_test,
     rounded,
+    tune,
 )
 from recsys.simulate.interests import planted_interests
-from recsys.training.loop import FitConfig
+from recsys.neural.recommender import config_from
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
@@ -50,9 +51,10 @@ class Oracle:
         return self.planted.probabilities(users, last)
 
 
-def build(mixer, settings, seed, length):
-    base = SASRecConfig(n_blocks=1, max_length=length, mixer=mixer)
-    return SASRecRecommender(replace(base, training=FitConfig(**settings, seed=seed)))
+def build(config, mixer, seed, settings):
+    shape = {"n_blocks": 1, "max_length": config["length"], "mixer": mixer}
+    flat = {**shape, **settings, "seed": seed}
+    return SASRecRecommender(config_from(SASRecConfig, flat))
 
 
 def run(config):
@@ -62,7 +64,7 @@ def run(config):
         for seed in config["seeds"]
     }
     tuned = {
-        mixer: tune(config, mixer, split[config["tuned with interests"], 0])
+        mixer: tuned_mixer(config, mixer, split[config["tuned with interests"], 0])
         for mixer in config["mixers"]
     }
     results = {"protocol": "", "tuning": tuned, "by interests": {}}
@@ -74,7 +76,7 @@ def run(config):
             )
             per_user["oracle"].append(test[METRIC])
             for mixer in config["mixers"]:
-                model = build(mixer, tuned[mixer]["best"], seed, config["length"])
+                model = build(config, mixer, seed, tuned[mixer]["best"])
                 test = evaluate(model, split[m, seed], repeats=True)
                 per_user[mixer].append(test[METRIC])
         results["protocol"] = test.protocol
@@ -89,27 +91,17 @@ def world(config, interests, seed):
     )
 
 
-def tune(config, mixer, split):
-    tried = [
-        {
-            **settings,
-            METRIC: round(
-                evaluate(
-                    build(mixer, settings, 0, config["length"]),
-                    split,
-                    on="validation",
-                    repeats=True,
-                ).mean(METRIC),
-                4,
-            ),
-        }
-        for settings in config["grid"]
-    ]
-    best = max(tried, key=lambda row: row[METRIC])
-    return {
-        "tried": tried,
-        "best": {key: best[key] for key in ("epochs", "learning_rate")},
-    }
+def tuned_mixer(config, mixer, split):
+    """Validation of every setting of the grid, and the best."""
+    tried, best = tune(
+        partial(build, config, mixer, 0),
+        config["grid"],
+        split,
+        METRIC,
+        repeats=True,
+        digits=4,
+    )
+    return {"tried": tried, "best": best}
 
 
 def summary(per_user):
@@ -120,7 +112,7 @@ def summary(per_user):
             name: rounded(bootstrap_interval(values)) for name, values in flat.items()
         },
         "by seed": {
-            name: [round(float(part.mean()), 4) for part in values]
+            name: rounded(part.mean() for part in values)
             for name, values in per_user.items()
         },
         "attention minus": {

@@ -1,8 +1,5 @@
 """The same models on Amazon Beauty and Sports: settings transferred, tuned a little, tested."""
 
-import time
-from dataclasses import replace
-
 import numpy as np
 
 from recsys.baselines import ItemKNN, Popularity
@@ -14,13 +11,13 @@ from recsys.evaluation import (
     leave_last_out,
     paired_test,
     rounded,
+    timed_fit,
 )
-from recsys.training.loop import FitConfig
+from recsys.neural.recommender import config_from
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
 DATA = ["amazon-beauty", "amazon-sports"]
-TRAINING = ("epochs", "learning_rate")
 CONFIG = {
     "mixers": ["attention", "decay", "mean", "last"],
     "base": {
@@ -142,9 +139,7 @@ def chosen(candidates, split):
     """Validation of each candidate, and the best."""
     rows = []
     for settings, model in candidates:
-        start = time.process_time()
-        model.fit(split.train)
-        seconds = time.process_time() - start
+        seconds = timed_fit(model, split.train)
         value = evaluate(model, split, on="validation", fit=False).mean(METRIC)
         rows.append(
             {
@@ -169,9 +164,7 @@ def tested(config, data, split, tuning):
         values, seconds = [], []
         for seed in seeds if neural else [0]:
             model = model_of(config, tuning, paper, name, seed)
-            start = time.process_time()
-            model.fit(split.train_and_validation)
-            seconds.append(time.process_time() - start)
+            seconds.append(timed_fit(model, split.train_and_validation))
             result = evaluate(model, split, fit=False)
             values.append(result[METRIC])
         users[name] = np.mean(values, axis=0)
@@ -200,29 +193,20 @@ def under_protocols(split, late, early, usual):
 
     Fitted on train and validation, of which one way is read already in `usual`; or on train.
     """
-    known = split.train_and_validation
+    long, short = split.train_and_validation, split.train
     ways = {
-        "fitted on train and validation, seen allowed": (Fitted(late), True),
-        "fitted on train, history with the validation item, seen masked": (
-            Fitted(early, known),
-            False,
+        "fitted on train and validation, seen masked": usual,
+        "fitted on train and validation, seen allowed": evaluate(
+            late, split, repeats=True, fit=False
         ),
-        "fitted on train, history without the validation item, seen masked": (
-            Fitted(early),
-            False,
+        "fitted on train, history with the validation item, seen masked": evaluate(
+            early, split, fit=False, history=long
+        ),
+        "fitted on train, history without the validation item, seen masked": evaluate(
+            early, split, fit=False, history=short
         ),
     }
-    read = {
-        way: evaluate(model, split, repeats=repeats)
-        for way, (model, repeats) in ways.items()
-    }
-    return {
-        way: round(result.mean(METRIC), 4)
-        for way, result in {
-            "fitted on train and validation, seen masked": usual,
-            **read,
-        }.items()
-    }
+    return {way: round(result.mean(METRIC), 4) for way, result in ways.items()}
 
 
 def model_of(config, tuning, paper, name, seed):
@@ -235,23 +219,4 @@ def model_of(config, tuning, paper, name, seed):
 
 def sasrec(settings, seed):
     """The recommender of a flat dict of settings."""
-    shape = {key: value for key, value in settings.items() if key not in TRAINING}
-    training = FitConfig(**{key: settings[key] for key in TRAINING})
-    return SASRecRecommender(
-        SASRecConfig(**shape, training=replace(training, seed=seed))
-    )
-
-
-class Fitted:
-    """A model that `evaluate` shall not fit again, with another log's histories where given."""
-
-    def __init__(self, model, log=None):
-        self.model, self.log = model, log
-
-    def fit(self, interactions):
-        return self
-
-    def score(self, users):
-        return self.model.score(
-            users, None if self.log is None else self.log.of_users(users)
-        )
+    return SASRecRecommender(config_from(SASRecConfig, {**settings, "seed": seed}))

@@ -1,7 +1,5 @@
 """What attention buys on MovieLens 100K: one reading of the test with the chosen settings."""
 
-import time
-
 import numpy as np
 
 from recsys.baselines import EASE, ItemKNN
@@ -14,13 +12,13 @@ from recsys.evaluation import (
     leave_last_out,
     paired_test,
     rounded,
+    timed_fit,
 )
-from recsys.training.loop import FitConfig
+from recsys.neural.recommender import config_from
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRICS = ("nDCG@10", "recall@10")
 DATA = ["movielens-100k"]
-TRAINING = ("epochs", "learning_rate", "weight_decay")
 CONFIG = {
     "seeds": [0, 1, 2, 3, 4],
     "base": {
@@ -135,19 +133,13 @@ def build(config, name, seed):
     changes = (
         config["fast"] if name == "fast" else {"mixer": name, **config["mixers"][name]}
     )
-    settings = {**config["base"], **changes}
-    training = {key: value for key, value in settings.items() if key in TRAINING}
-    shape = {key: value for key, value in settings.items() if key not in TRAINING}
-    return SASRecRecommender(
-        SASRecConfig(**shape, training=FitConfig(**training, seed=seed))
-    )
+    settings = {**config["base"], **changes, "seed": seed}
+    return SASRecRecommender(config_from(SASRecConfig, settings))
 
 
 def read(model, split):
     """Fit on train and validation, read the test: evaluation, model, processor seconds."""
-    start = time.process_time()
-    model.fit(split.train_and_validation)
-    seconds = time.process_time() - start
+    seconds = timed_fit(model, split.train_and_validation)
     return evaluate(model, split, fit=False), model, seconds
 
 

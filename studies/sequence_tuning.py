@@ -1,19 +1,21 @@
 """Sequence models of MovieLens 100K on validation: the same configurations for all."""
 
-import itertools
-import time
-
 from recsys.baselines import EASE
 from recsys.baselines.blend import Blend
 from recsys.baselines.transitions import Markov, TransitionCounter
 from recsys.data import load
-from recsys.evaluation import evaluate, leave_last_out
-from recsys.training.loop import FitConfig
+from recsys.evaluation import (
+    combinations,
+    evaluate,
+    leave_last_out,
+    timed_fit,
+    tune,
+)
+from recsys.neural.recommender import config_from
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 
 METRIC = "nDCG@10"
 DATA = ["movielens-100k"]
-TRAINING = ("epochs", "learning_rate", "weight_decay", "seed")
 CONFIG = {
     "mixers": ["attention", "decay", "mean", "last"],
     "base": {
@@ -89,17 +91,13 @@ def blends(config, split, results):
 
 def build(settings):
     """The recommender of a flat dict of settings."""
-    training = {name: value for name, value in settings.items() if name in TRAINING}
-    shape = {name: value for name, value in settings.items() if name not in TRAINING}
-    return SASRecRecommender(SASRecConfig(**shape, training=FitConfig(**training)))
+    return SASRecRecommender(config_from(SASRecConfig, settings))
 
 
 def trained(split, settings):
     """One row of the tuning."""
     model = build(settings)
-    start = time.process_time()
-    model.fit(split.train)
-    seconds = time.process_time() - start
+    seconds = timed_fit(model, split.train)
     result = evaluate(model, split, on="validation", fit=False)
     return {
         "settings": settings,
@@ -121,21 +119,13 @@ def blended(split, model, ease, weights):
 
 def counted(split, model, grid):
     """Validation of every combination of a grid, the ten best kept."""
-    rows = []
-    for values in itertools.product(*grid.values()):
-        settings = dict(zip(grid, values, strict=True))
-        rows.append(
-            {
-                **settings,
-                METRIC: round(
-                    evaluate(model(**settings), split, on="validation").mean(METRIC), 4
-                ),
-            }
-        )
+    rows, best = tune(
+        lambda settings: model(**settings), combinations(grid), split, METRIC, digits=4
+    )
     rows.sort(key=lambda row: -row[METRIC])
     return {
         "tried": len(rows),
         "ten best": rows[:10],
-        "best": {name: rows[0][name] for name in grid},
+        "best": best,
         METRIC: rows[0][METRIC],
     }

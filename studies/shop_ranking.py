@@ -5,7 +5,6 @@ rates .015 and .03 and EASE's l2 100 and 400 chose the smaller of the two for ev
 lists were moved down by one.
 """
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +25,7 @@ from recsys.evaluation import (
     paired_test,
     recall,
     rounded,
+    timed_fit,
     top_k,
 )
 from recsys.torch.target_ranker import TargetRankerConfig, TargetRankerRecommender
@@ -200,9 +200,7 @@ def train(config, shop, name, settings, seed):
         pooling=pooling, repeats=bool(repeats), training=training
     )
     model = TargetRankerRecommender(shop.groups, network)
-    start = time.process_time()
-    model.fit(shop.train)
-    model.seconds = time.process_time() - start
+    model.seconds = timed_fit(model, shop.train)
     return model
 
 

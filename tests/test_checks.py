@@ -1,9 +1,13 @@
-"""The check of padded ids that every room uses."""
+"""The checks of ids, indices, counts and shares that every room uses."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from recsys.checks import check_ids
+from recsys.batches import sequences
+from recsys.checks import PADDING, check_counts, check_dropout, check_ids, check_indices
+from recsys.data import words
 
 
 def test_ids_from_the_padding_to_the_last_item_pass():
@@ -22,3 +26,32 @@ def test_the_first_id_outside_is_named(ids, found):
 def test_another_dtype_or_number_of_axes_is_told(ids):
     with pytest.raises(ValueError, match=r"ids: expected ids as int64 of shape \(rows, columns\), got .* of shape .*"):
         check_ids("ids", ids, 7)
+
+
+def test_one_id_pads_items_and_words():
+    assert PADDING == sequences.PADDING == words.PADDING == 0
+
+
+def test_the_first_index_outside_is_named_with_the_mend():
+    assert check_indices("items", np.array([0, 2]), 3, "look") is None
+    assert check_indices("items", np.zeros(0, dtype=np.uint8), 0, "look") is None
+    for indices, found in (([0, 3, 4], "3 at place 1"), ([-1], "-1 at place 0")):
+        with pytest.raises(ValueError, match=f"^items: expected indices from 0 to 2, got {found}; look$"):
+            check_indices("items", np.array(indices), 3, "look")
+    with pytest.raises(ValueError, match="^items: expected indices as whole numbers, got float64; look$"):
+        check_indices("items", np.array([1.0]), 3, "look")
+
+
+@pytest.mark.parametrize("count, said", [(0, "at least 1, got 0"), (float("nan"), "at least 1, got nan"),
+                                         (2.5, "a whole number, got 2.5")])  # fmt: skip
+def test_a_count_is_a_whole_number_from_1(count, said):
+    assert check_counts(SimpleNamespace(dim=np.int32(1), other=7), "dim", "other") is None
+    with pytest.raises(ValueError, match=f"^dim: expected {said}$"):
+        check_counts(SimpleNamespace(other=1, dim=count), "other", "dim")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, float("nan"), float("inf")])
+def test_something_is_left_of_what_dropout_drops(share):
+    assert check_dropout(0.0) is None and check_dropout(0.99) is None
+    with pytest.raises(ValueError, match=f"^dropout: expected from 0 to below 1, got {share}$"):
+        check_dropout(share)

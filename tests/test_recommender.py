@@ -39,7 +39,7 @@ def test_users_come_as_whole_numbers_of_any_kind(model):
     for users in ([3, 1], np.array([3, 1], np.uint8), np.array([3.0, 1.0]), pd.Series([3, 1]), range(3, 0, -2)):
         assert user_indices(users).tolist() == [3, 1] and user_indices(users).dtype == np.int64
     assert user_indices([]).shape == (0,)
-    with pytest.raises(DataError, match="Row 1: expected a user index from 0 to 19, found 20"):
+    with pytest.raises(DataError, match="Row 1: expected a user index from 0 to 19, got 20"):
         model.score([0, 20])
 
 
@@ -54,7 +54,7 @@ def test_a_history_is_over_the_very_items_of_the_fitted_log(model, small):
     text = Interactions.from_sequences([[1, 2]], [f"{item:04}" for item in range(n_items)])
     with pytest.raises(ValueError, match="got '0000' for 0 as item 0"):
         model.score([0], text)
-    with pytest.raises(ValueError, match=f"over the {n_items} items the model was fitted on; it is over 3"):
+    with pytest.raises(ValueError, match=f"history: expected the {n_items} items the model was fitted on, got 3; make it"):
         model.score([0], Interactions.from_sequences([[1, 2]], np.arange(3)))
 
 

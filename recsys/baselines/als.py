@@ -41,16 +41,16 @@ class ImplicitALS:
     def fit(self, interactions: Interactions) -> "ImplicitALS":
         """Solve both sides in turn, from small random factors of the items."""
         require_log(interactions)
-        self.interactions = interactions
         seen = interactions.seen()
         by_item = seen.T.tocsr()
         rng = np.random.default_rng(self.seed)
-        self.item_factors = rng.normal(
-            scale=0.1, size=(interactions.n_items, self.factors)
-        )
+        shape = (interactions.n_items, self.factors)
+        item_factors = rng.normal(scale=0.1, size=shape)
         for _ in range(self.iterations):
-            user_factors = self._solve(seen, self.item_factors)
-            self.item_factors = self._solve(by_item, user_factors)
+            user_factors = self._solve(seen, item_factors)
+            item_factors = self._solve(by_item, user_factors)
+        self.interactions = interactions
+        self.item_factors = item_factors
         return self
 
     def score(

@@ -93,7 +93,8 @@ class BasketRanker:
             )
         self.usual_gap, self.targets, self.per_source = usual_gap, targets, per_source
         self.trees, self.leaves, self.learning_rate = trees, leaves, learning_rate
-        self.negatives, self.seed = negatives, seed
+        self.negatives = negatives
+        self.seed = seed
 
     def fit(self, interactions: Interactions) -> Self:
         """Learn from everybody's newest baskets.
@@ -135,9 +136,11 @@ class BasketRanker:
             early_stopping=False,
             random_state=self.seed,
         )
-        self.model = model.fit(features[shown], bought[shown])
+        model.fit(features[shown], bought[shown])
+        proposals = Proposals(interactions, self.per_source)
         self.interactions = interactions
-        self.proposals = Proposals(interactions, self.per_source)
+        self.model = model
+        self.proposals = proposals
         return self
 
     def score(
@@ -168,7 +171,10 @@ class BasketRanker:
 
     def predict(self, proposals: Proposals, proposed: Proposed) -> np.ndarray:
         """Tell the trees' log odds of what is proposed, which order it, (n_rows,)."""
-        return self.model.decision_function(self.features(proposals, proposed))
+        features = self.features(proposals, proposed)
+        if not len(features):  # nobody is asked for, which scikit-learn refuses
+            return np.zeros(0)
+        return self.model.decision_function(features)
 
     def features(self, proposals: Proposals, proposed: Proposed) -> np.ndarray:
         """Describe what is proposed: float32 (n_rows, 21), columns as `FEATURES`, or NaN."""

@@ -1,10 +1,12 @@
 """Several recommenders as one: their scores, each put on one scale, added with weights."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
 
 from recsys.data import Interactions
+from recsys.recommender import check_log
 
 
 class Blend:
@@ -15,7 +17,7 @@ class Blend:
     scores every item alike adds nothing.
 
     Args:
-        models: recommenders; `fit` fits each of them.
+        models: recommenders; `fit` fits copies of them, which `models` then holds.
         weights: floats, one a model.
 
     Raises:
@@ -32,10 +34,11 @@ class Blend:
         self.weights = weights
 
     def fit(self, interactions: Interactions) -> "Blend":
-        """Fit every model."""
+        """Fit a copy of every model, so that those at hand stay as they are."""
+        check_log("interactions", interactions)
+        fitted = [copy.copy(model).fit(interactions) for model in self.models]
         self.interactions = interactions
-        for model in self.models:
-            model.fit(interactions)
+        self.models = fitted
         return self
 
     def score(

@@ -16,7 +16,7 @@ import numpy as np
 from recsys.attention.weights import softmax
 from recsys.checks import check_finite
 from recsys.data import Interactions
-from recsys.recommender import histories
+from recsys.recommender import check_log, histories
 
 
 def softmax_mean(
@@ -73,8 +73,9 @@ class ContentAttention:
         """Keep the histories: values above 0 are clicks, others skips. Nothing is trained.
 
         Raises:
-            ValueError: more or fewer items than vectors.
+            ValueError: not `Interactions`, or more or fewer items than vectors.
         """
+        check_log("interactions", interactions)
         if interactions.n_items != len(self.vectors):
             raise ValueError(
                 f"interactions: expected them over {len(self.vectors)} items, one for each vector, "

@@ -36,7 +36,6 @@ class EASE:
     def fit(self, interactions: Interactions) -> "EASE":
         """Invert once: (n_items, n_items) `weights`, B of the formula."""
         require_log(interactions)
-        self.interactions = interactions
         seen = interactions.seen().astype(np.float32)  # counts below 2**24 stay exact
         gram = (seen.T @ seen.toarray()).T.astype(
             float
@@ -46,6 +45,7 @@ class EASE:
         diagonal = np.diag(weights).copy()
         weights /= -diagonal
         np.fill_diagonal(weights, 0.0)
+        self.interactions = interactions
         self.weights = weights
         return self
 

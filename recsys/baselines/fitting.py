@@ -1,9 +1,9 @@
-"""What several baselines share: the check of a log, and whose fitted row a history replaces."""
+"""What several baselines share: the check of a log, and which fitted row is whose."""
 
 import numpy as np
 
 from recsys.data import Interactions
-from recsys.recommender import require_taken
+from recsys.recommender import require_taken, user_indices
 
 
 def require_log(interactions: Interactions) -> None:
@@ -19,33 +19,19 @@ def require_log(interactions: Interactions) -> None:
         )
 
 
-def own_rows(
-    fitted: Interactions, users: np.ndarray, history: Interactions | None = None
-) -> np.ndarray:
+def own_rows(fitted: Interactions, users: np.ndarray) -> np.ndarray:
     """Which fitted row belongs to the person asked for, so that nobody is their own neighbour.
 
-    Without a history that is `users[r]`. A history replaces the fitted row of the same person,
-    and it is the same person if row r of the history has the id that user `users[r]` was
-    fitted under. Everybody else is a stranger, who has no fitted row. `of_users` keeps the ids.
-    `from_sequences` numbers its rows 0, 1, ... instead: where a log has such ids itself, name
-    a stranger -1 in `users`.
+    A history replaces the fitted row of the same person, so that the row is theirs with or
+    without one. A stranger has no fitted row.
 
     Args:
         fitted: the log of the model.
-        users: (n,) int, user indices.
-        history: with one user for each of `users`, or None.
+        users: (n,) int, user indices; a stranger is -1, or any other index of nobody.
 
     Returns:
         (n,) int, indices of fitted rows; -1 for a stranger.
     """
-    users = np.asarray(users, dtype=np.int64)
-    if history is None:
-        return users
-    own = np.full(len(users), -1)
-    history_ids = history.user_ids.tolist()  # in Python 1 and "1" compare as unequal
-    for row, user in enumerate(users):
-        if not 0 <= user < fitted.n_users:
-            continue
-        if fitted.user_ids[user] == history_ids[row]:
-            own[row] = user
-    return own
+    users = user_indices(users)
+    is_fitted = (users >= 0) & (users < fitted.n_users)
+    return np.where(is_fitted, users, -1)

@@ -34,9 +34,10 @@ class PersonalFrequency:
     def fit(self, interactions: Interactions) -> "PersonalFrequency":
         """Count every item's rows."""
         require_log(interactions)
-        self.interactions = interactions
         counts = interactions.item_counts()
-        self.popularity = counts / max(counts.max(), 1)
+        popularity = counts / max(counts.max(), 1)
+        self.interactions = interactions
+        self.popularity = popularity
         return self
 
     def score(

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from recsys.baselines.fitting import own_rows, require_log
 from recsys.data import Interactions
-from recsys.recommender import histories, recency_matrix
+from recsys.recommender import chunks, histories, recency_matrix
 
 CHUNK = 1024
 """Rows of a similarity matrix made at one time, so that memory stays bounded."""
@@ -38,13 +38,17 @@ class ItemKNN:
     def fit(self, interactions: Interactions) -> "ItemKNN":
         """Find every item's neighbours: `similarity`, (item of the history, item scored)."""
         require_log(interactions)
-        self.interactions = interactions
         items = interactions.seen().T.tocsr()  # (n_items, n_users)
+        places = np.arange(items.shape[0])
         kept = []
-        for rows in _chunks(items.shape[0]):
-            similarity = _shrunk_cosine(items[rows], items, self.shrinkage, itself=rows)
+        for rows in chunks(len(places), CHUNK):
+            similarity = _shrunk_cosine(
+                items[rows], items, self.shrinkage, itself=places[rows]
+            )
             kept.append(_nearest(similarity, self.neighbours))
-        self.similarity = sparse.vstack(kept).T.tocsr()
+        similarity = sparse.vstack(kept).T.tocsr()
+        self.interactions = interactions
+        self.similarity = similarity
         return self
 
     def score(
@@ -75,8 +79,9 @@ class UserKNN:
     def fit(self, interactions: Interactions) -> "UserKNN":
         """Keep who took what."""
         require_log(interactions)
+        matrix = interactions.seen()
         self.interactions = interactions
-        self.matrix = interactions.seen()
+        self.matrix = matrix
         return self
 
     def score(
@@ -84,21 +89,15 @@ class UserKNN:
     ) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = histories(self, users, history).seen()
-        itself = own_rows(self.interactions, users, history)
+        itself = own_rows(self.interactions, users)
         scores = np.empty(past.shape)
-        for rows in _chunks(len(users)):
+        for rows in chunks(len(users), CHUNK):
             similarity = _shrunk_cosine(
                 past[rows], self.matrix, self.shrinkage, itself[rows]
             )
             near = _nearest(similarity, self.neighbours)  # (n_rows, n_fitted_users)
             scores[rows] = (near @ self.matrix).toarray()
         return scores
-
-
-def _chunks(n: int) -> list[np.ndarray]:
-    """Row numbers, some at a time."""
-    starts = range(0, n, CHUNK)
-    return [np.arange(start, min(start + CHUNK, n)) for start in starts]
 
 
 def _shrunk_cosine(

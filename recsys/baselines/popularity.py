@@ -13,8 +13,9 @@ class Popularity:
     def fit(self, interactions: Interactions) -> "Popularity":
         """Count every item's rows."""
         require_log(interactions)
+        counts = interactions.item_counts().astype(float)
         self.interactions = interactions
-        self.counts = interactions.item_counts().astype(float)
+        self.counts = counts
         return self
 
     def score(

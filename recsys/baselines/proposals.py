@@ -7,6 +7,7 @@ Source of the two steps: Covington and others (2016), section 2.
 
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,10 @@ from recsys.batches.candidates import Candidates
 from recsys.batches.questions import Questions, newest_baskets
 from recsys.batches.sales import LateSales, repurchases
 from recsys.batches.visits import visits
+from recsys.checks import check_count
 from recsys.data import Interactions
 from recsys.evaluation import top_k
+from recsys.recommender import check_log
 
 CHUNK = 512
 """Questions that are proposed for at one time, so that memory stays bounded."""
@@ -116,6 +119,7 @@ def propose_to_learn(
     Raises:
         ValueError: times that are not days, or nobody has so many baskets and one before them.
     """
+    check_log("interactions", interactions)
     if interactions.time_unit != "day":
         raise ValueError(
             f'interactions: expected times in days, got "{interactions.time_unit}"; '
@@ -172,15 +176,13 @@ def check_proposing(usual_gap: int | None, **counts: int) -> None:
     Raises:
         ValueError: another number.
     """
-    if usual_gap is not None and usual_gap < 1:
+    is_told = usual_gap is None
+    if not is_told and not (isinstance(usual_gap, Integral) and usual_gap >= 1):
         raise ValueError(
             f"usual_gap: expected at least 1 day, or None for a day that is told, got {usual_gap}"
         )
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(
-                f"{name}: expected at least 1, or there is nothing to learn from, got {count}"
-            )
+        check_count(name, count)
 
 
 def _chunks(n: int) -> list[np.ndarray]:

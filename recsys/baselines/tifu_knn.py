@@ -6,7 +6,7 @@ from scipy import sparse
 from recsys.baselines.fitting import own_rows, require_log
 from recsys.batches.visits import once_a_basket, visits
 from recsys.data import Interactions
-from recsys.recommender import histories
+from recsys.recommender import chunks, histories
 
 CHUNK = 1024
 """Rows of the distance matrix made at one time, so that memory stays bounded."""
@@ -65,8 +65,9 @@ class TIFUKNN:
     def fit(self, interactions: Interactions) -> "TIFUKNN":
         """Make every user's vector: (n_users, n_items) sparse `vectors`."""
         require_log(interactions)
+        vectors = self._vectors(interactions)
         self.interactions = interactions
-        self.vectors = self._vectors(interactions)
+        self.vectors = vectors
         return self
 
     def score(
@@ -74,10 +75,9 @@ class TIFUKNN:
     ) -> np.ndarray:
         """(len(users), n_items) scores."""
         own = self._vectors(histories(self, users, history))
-        itself = own_rows(self.interactions, users, history)
+        itself = own_rows(self.interactions, users)
         scores = np.empty(own.shape)
-        for start in range(0, own.shape[0], CHUNK):
-            rows = slice(start, start + CHUNK)
+        for rows in chunks(own.shape[0], CHUNK):
             mine = own[rows]
             near = nearest_rows(mine, self.vectors, self.neighbours, itself[rows])
             share = (1 - self.alpha) * near  # of each neighbour

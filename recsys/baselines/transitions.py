@@ -62,9 +62,11 @@ class Markov:
     def fit(self, interactions: Interactions) -> "Markov":
         """Count which item follows which, and every item's share of events."""
         require_log(interactions)
+        counts = transition_counts(interactions, np.ones(1))
+        popularity = _popularity(interactions)
         self.interactions = interactions
-        self.counts = transition_counts(interactions, np.ones(1))
-        self.popularity = _popularity(interactions)
+        self.counts = counts
+        self.popularity = popularity
         return self
 
     def score(
@@ -138,13 +140,15 @@ class TransitionCounter:
     def fit(self, interactions: Interactions) -> "TransitionCounter":
         """Count what follows what: `evidence`, (n_items, n_items) sparse, and log popularity."""
         require_log(interactions)
-        self.interactions = interactions
         distances = np.arange(1, self.window + 1)
         weights = distances ** -float(self.distance_power)
-        self.evidence = transition_counts(interactions, weights)
-        counts = self.evidence.data
-        self.evidence.data = np.log1p(counts * interactions.n_items / self.tau)
-        self.log_popularity = np.log(_popularity(interactions, added=1))
+        evidence = transition_counts(interactions, weights)
+        counts = evidence.data
+        evidence.data = np.log1p(counts * interactions.n_items / self.tau)
+        log_popularity = np.log(_popularity(interactions, added=1))
+        self.interactions = interactions
+        self.evidence = evidence
+        self.log_popularity = log_popularity
         return self
 
     def score(

@@ -49,9 +49,11 @@ class UPCF:
     def fit(self, interactions: Interactions) -> "UPCF":
         """Keep who took what, and each user's share of recent baskets."""
         require_log(interactions)
+        seen = interactions.seen()
+        shares = recent_shares(interactions, self.recency)
         self.interactions = interactions
-        self.seen = interactions.seen()
-        self.shares = recent_shares(interactions, self.recency)
+        self.seen = seen
+        self.shares = shares
         return self
 
     def score(
@@ -59,7 +61,7 @@ class UPCF:
     ) -> np.ndarray:
         """(len(users), n_items) scores."""
         past = histories(self, users, history)
-        itself = own_rows(self.interactions, users, history)
+        itself = own_rows(self.interactions, users)
         similarity = self._similarity(
             past.seen(), itself
         )  # (len(users), n_fitted_users)

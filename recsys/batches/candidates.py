@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.batches.questions import Questions, check_items
+from recsys.batches.questions import FROM_THE_LOG, Questions
 from recsys.batches.repeats import Repeats, values_at
+from recsys.checks import check_indices
 
 N_NEGATIVES = 30
 """Draws of a question: independent, so that a product can come twice."""
@@ -54,7 +55,8 @@ class Candidates:
             raise ValueError(
                 f"candidates: expected questions 0 to {len(self.questions) - 1}, got {first} to {last}"
             )
-        check_items("candidates", self.items, self.questions.n_items)
+        n_items = self.questions.n_items
+        check_indices("candidates", self.items, n_items, FROM_THE_LOG)
 
     def __len__(self) -> int:
         return len(self.items)

@@ -13,7 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsys.batches.visits import visits
+from recsys.checks import check_indices
 from recsys.data import Baskets, Interactions
+
+FROM_THE_LOG = "take them from interactions.item_index(ids)"
+"""What mends an item that is not in the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Questions:
                 f"event, got {len(self.event_days)} for {len(self.event_items)}"
             )
         for name in ("event_items", "basket_items"):
-            check_items(name, getattr(self, name), self.n_items)
+            check_indices(name, getattr(self, name), self.n_items, FROM_THE_LOG)
         self._check_order()
         self._check_leaks()
 
@@ -331,17 +335,3 @@ def in_days(history: Interactions, end: int) -> Interactions:
             "divide them by the length of a day"
         )
     return history.with_times(end - visits(history).age, "day")
-
-
-def check_items(name: str, items: np.ndarray, n_items: int) -> None:
-    """Require item indices of the catalogue.
-
-    Raises:
-        ValueError: another index; the message names the first.
-    """
-    wrong = np.flatnonzero((items < 0) | (items >= n_items))
-    if wrong.size:
-        raise ValueError(
-            f"{name}: expected item indices from 0 to {n_items - 1}, got {items[wrong[0]]} at place "
-            f"{wrong[0]}; take them from interactions.item_index(ids)"
-        )

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.batches.negatives import NegativeSampler
+from recsys.checks import PADDING
 from recsys.data import Interactions
-
-PADDING = 0
-"""The id that stands for no item."""
 
 
 def user_sequences(interactions: Interactions) -> list[np.ndarray]:

@@ -21,12 +21,15 @@ def root() -> Path:
 
 
 def notebooks(at: Path) -> list[Path]:
-    """The chapters that are notebooks, in the order of the table of contents."""
+    """Chapters and their twins in Paddle, as the table of contents orders them."""
     import yaml
 
     contents = yaml.safe_load((at / "_toc.yml").read_text("utf-8"))
+    chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
     files = [
-        chapter["file"] for part in contents["parts"] for chapter in part["chapters"]
+        page["file"]
+        for chapter in chapters
+        for page in (chapter, *chapter.get("sections", []))
     ]
     return [at / f"{file}.ipynb" for file in files if (at / f"{file}.ipynb").is_file()]
 

@@ -1,4 +1,7 @@
-"""The command line: `recsys doctor`, `data`, `train`, `reproduce`. Each calls a room below."""
+"""The command line: `recsys doctor`, `data`, `train`, `recommend`, `reproduce`.
+
+Each calls a room below.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ data_app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 
-@app.command()
-def doctor() -> None:
+@app.command("doctor")
+def doctor_command() -> None:
     """One line a requirement, marked as ok, or as fail with the mend."""
     from recsys.cli.doctor import checks
 
@@ -93,8 +96,8 @@ def data_card(
         typer.echo(_or_fail(card, name))
 
 
-@app.command()
-def train(
+@app.command("train")
+def train_command(
     model: Annotated[str, typer.Argument(help="sasrec or factorisation.")],
     data: Annotated[str, typer.Option(help="A name from `recsys data list`.")],
     to: Annotated[
@@ -104,14 +107,36 @@ def train(
         int, typer.Option(help="In place of the model's own number.")
     ] = None,
     log: Annotated[Path, typer.Option(help="Directory for TensorBoard.")] = None,
+    framework: Annotated[str, typer.Option(help="torch or paddle.")] = "torch",
 ) -> None:
     """Train on train and validation (leave-last-out), saving as it goes.
 
     Ctrl-C is safe; the same command goes on.
     """
-    from recsys.cli.train import train as run
+    from recsys.cli.train import train
 
-    raise typer.Exit(run(model, data, to, epochs, log))
+    raise typer.Exit(train(model, data, to, epochs, log, framework))
+
+
+@app.command("recommend")
+def recommend_command(
+    directory: Annotated[
+        Path, typer.Argument(help="Where `recsys train` left its weights.")
+    ],
+    user: Annotated[str, typer.Argument(help="An id of the data set.")],
+    k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
+    seen: Annotated[
+        bool, typer.Option(help="Items of the history may come again.")
+    ] = False,
+    framework: Annotated[
+        str,
+        typer.Option(help="torch or paddle; what trained the weights, if not given."),
+    ] = "",
+) -> None:
+    """List what one user would be shown next, with the events that speak for each item."""
+    from recsys.cli.recommend import recommend
+
+    raise typer.Exit(recommend(directory, user, k, seen, framework))
 
 
 @app.command()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from recsys.cli.models import FRAMEWORKS
 
 TESTED_PYTHON = (3, 11)
 FREE_GIB = 2
@@ -24,6 +27,8 @@ def checks() -> Iterator[tuple[bool, str, str]]:
     )
     yield from _packages()
     yield _kernel()
+    for framework in FRAMEWORKS:
+        yield _framework(framework)
     yield _cache()
     from recsys.data import catalogue
 
@@ -80,6 +85,22 @@ def _packages() -> Iterator[tuple[bool, str, str]]:
         + "".join(f"; {w}" for w in wrong[:5]),
         "make setup (or pip install -r requirements.lock)",
     )
+
+
+def _framework(name: str) -> tuple[bool, str, str]:
+    """Whether a framework loads and multiplies, in a process of its own."""
+    program = (
+        f"from recsys.runtime import import_{name}; fw = import_{name}(); "
+        "print(fw.__version__, float((fw.ones([2, 2]) @ fw.ones([2, 2])).sum()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    found, _, total = done.stdout.strip().partition(" ")
+    if done.returncode == 0 and total == "8.0":
+        return True, f"{name} {found} loads and multiplies", ""
+    why = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+    return False, f"{name} does not compute: {why}", "make setup"
 
 
 def _kernel() -> tuple[bool, str, str]:

@@ -15,13 +15,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from recsys.data import DataError, Interactions, load
-
-STATE, WEIGHTS = "state.safetensors", "weights.safetensors"
+from recsys.cli.models import (
+    STATE,
+    WEIGHTS,
+    recommender_class,
+    usable,
+    write_run,
+)
+from recsys.data import DataError, load
 
 
 def train(
-    model: str, data: str, to: Path, epochs: int | None = None, log: Path | None = None
+    model: str,
+    data: str,
+    to: Path,
+    epochs: int | None = None,
+    log: Path | None = None,
+    framework: str = "torch",
 ) -> int:
     """Train, or go on with, one model in one directory, and say what happens on the way.
 
@@ -31,18 +41,19 @@ def train(
         to: directory of the state and the weights, made where it is missing.
         epochs: in place of the model's own number.
         log: directory for TensorBoard.
+        framework: one of `FRAMEWORKS`.
 
     Returns:
         The exit status: 0, 1 after an error, which was said in one line, 130 after Ctrl-C.
     """
     try:
-        return _train(model, data, Path(to), epochs, log)
+        return _train(model, data, Path(to), epochs, log, framework)
     except KeyboardInterrupt as interrupt:
         said = " ".join(map(str, interrupt.args)) or _interrupted_early(
             Path(to) / STATE
         )
         print(
-            f"recsys: {said}\nTo resume:\n  {_command(model, data, to, epochs, log)}",
+            f"recsys: {said}\nTo resume:\n  {_command(model, data, to, epochs, log, framework)}",
             file=sys.stderr,
         )
         return 130
@@ -52,15 +63,20 @@ def train(
 
 
 def _train(
-    model: str, data: str, to: Path, epochs: int | None, log: Path | None
+    model: str,
+    data: str,
+    to: Path,
+    epochs: int | None,
+    log: Path | None,
+    framework: str,
 ) -> int:
-    if model not in MODELS:
-        raise ValueError(f"model: expected one of {', '.join(MODELS)}, got {model!r}")
+    kind = recommender_class(model, framework)
     from recsys.evaluation import leave_last_out
 
-    split = leave_last_out(_usable(load(data).interactions, model, data))
+    split = leave_last_out(usable(load(data).interactions, model, data))
     fitted = split.train_and_validation
-    recommender = MODELS[model](epochs, to / STATE, log)
+    config = _with(kind.config_class(), epochs)
+    recommender = kind(config, to / STATE, log)
     print(
         f"Training {model} on {data}: {len(fitted):,} of {len(split.interactions):,} events, the train and "
         f"validation parts of {split.protocol}",
@@ -69,66 +85,25 @@ def _train(
     with _Epochs() as said:
         recommender.fit(fitted)
     weights = to / WEIGHTS
+    write_run(to, model, data, framework)
     recommender.save(weights)
     result = recommender.result
     print(
         f"{'Finished' if said.lines else 'Was finished already'}: after epoch {len(result.losses)}, "
         f"{result.steps:,} steps, mean loss {result.losses[-1]:.4f}; weights in {weights}"
     )
-    kind, config = type(recommender).__name__, type(recommender.config).__name__
+    print(f"To see a list: recsys recommend {shlex.quote(str(to))} USER")
     print(
-        f"To load them: {kind}(settings_of(path, {config})).load(path, interactions); "
+        f"To load them: {kind.__name__}(settings_of(path, {type(config).__name__})).load(path, interactions); "
         "settings_of is in recsys.neural.recommender"
     )
     return 0
-
-
-def _usable(log: Interactions, model: str, data: str) -> Interactions:
-    """The rows that the model can learn from: what was taken, or ratings that differ.
-
-    Raises:
-        ValueError: all ratings are one number.
-    """
-    if model in RATINGS:
-        if len(log) and (log.values == log.values[0]).all():
-            raise ValueError(
-                f"{data}: expected ratings that differ, got {len(log):,} of {log.values[0]:g}; ratings "
-                f"that are all {log.values[0]:g} hold nothing to learn, so take another model or data set"
-            )
-        return log
-    taken = log.taken()
-    if len(taken) < len(log):
-        print(
-            f"Left out {len(log) - len(taken):,} of {len(log):,} rows of {data}: their value is 0 or less, so "
-            f"nothing was taken",
-            flush=True,
-        )
-    return taken
-
-
-def _sasrec(epochs: int | None, checkpoint: Path, log: Path | None):
-    from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
-
-    return SASRecRecommender(_with(SASRecConfig(), epochs), checkpoint, log)
-
-
-def _factorisation(epochs: int | None, checkpoint: Path, log: Path | None):
-    from recsys.torch.factorisation import FactorisationConfig, FactorisationRecommender
-
-    return FactorisationRecommender(
-        _with(FactorisationConfig(), epochs), checkpoint, log
-    )
 
 
 def _interrupted_early(state: Path) -> str:
     if state.exists():
         return f"interrupted before the first step; the state of what was trained before is in {state}"
     return "interrupted before the first step; there was nothing to save"
-
-
-MODELS = {"sasrec": _sasrec, "factorisation": _factorisation}
-RATINGS = ("factorisation",)
-"""Those that learn from values; to the others each row is something taken."""
 
 
 def _with(config, epochs: int | None):
@@ -140,12 +115,18 @@ def _with(config, epochs: int | None):
 
 
 def _command(
-    model: str, data: str, to: Path, epochs: int | None, log: Path | None
+    model: str,
+    data: str,
+    to: Path,
+    epochs: int | None,
+    log: Path | None,
+    framework: str,
 ) -> str:
     """The command that goes on where this one stopped: the same again."""
     words = ["recsys", "train", model, "--data", data, "--to", str(to)]
     words += [] if epochs is None else ["--epochs", str(epochs)]
     words += [] if log is None else ["--log", str(log)]
+    words += [] if framework == "torch" else ["--framework", framework]
     return shlex.join(words)
 
 

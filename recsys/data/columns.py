@@ -11,13 +11,10 @@ import numpy as np
 from recsys.data.errors import DataError
 
 LARGEST = 2**63 - 1
-LARGEST_IN_FLOAT = 2**53
-"""Above it neighbouring whole numbers are one float, so what was meant is lost already."""
-
 DATE_CODES = {"second": "s", "day": "D"}
 """NumPy's codes of the units that a date can be counted in."""
 
-TOO_WIDE = "Hand such ids in as text; of a time, look at its unit."
+TOO_WIDE = "hand such ids in as text; of a time, look at its unit"
 
 
 class Table:
@@ -63,7 +60,7 @@ def whole_numbers(column, expected: str, where: str, mend: str) -> np.ndarray:
     if (
         array.dtype.kind in "mM"
     ):  # tolist() would give counts of a unit that nobody named
-        raise DataError(f"{where}: expected {expected}, found {array.dtype}. {mend}")
+        raise DataError(f"{where}: expected {expected}, got {array.dtype}; {mend}")
     return _whole_objects(array, expected, where, mend)
 
 
@@ -91,12 +88,12 @@ def ids(column, expected: str, where: str, mend: str) -> np.ndarray:
         if not isinstance(value, str):
             raise DataError(
                 f"{where}, row {row}: expected the {expected} as text, like the first, "
-                f"found {_plain(value)!r}. {mend}"
+                f"got {_plain(value)!r}; {mend}"
             )
         if value.endswith("\0"):
             raise DataError(
-                f"{where}, row {row}: expected the {expected} as text, found {value!r}. "
-                "NumPy drops zero bytes at the end: take them off."
+                f"{where}, row {row}: expected the {expected} as text, got {value!r}; "
+                "NumPy drops zero bytes at the end: take them off"
             )
     return np.array(texts, dtype=str)
 
@@ -121,19 +118,19 @@ def times(column, time_unit: str, where: str) -> np.ndarray:
             column,
             "an integer time",
             where,
-            "Hand dates in as datetime64, or remove the row.",
+            "hand dates in as datetime64, or remove the row",
         )
     if time_unit not in DATE_CODES:
         raise DataError(
-            f'{where}: expected places in a list, as integers, for time_unit="{time_unit}", found '
-            f'{array.dtype}. Say time_unit="second" or time_unit="day".'
+            f'{where}: expected places in a list, as integers, for time_unit="{time_unit}", got '
+            f'{array.dtype}; say time_unit="second" or time_unit="day"'
         )
     _refuse_first(
-        np.isnat(array), array, "a time", where, "Fill in the date, or remove the row."
+        np.isnat(array), array, "a time", where, "fill in the date, or remove the row"
     )
     counted = array.astype(f"datetime64[{DATE_CODES[time_unit]}]")
     is_cut = counted.astype(array.dtype) != array
-    mend = f'Cut them yourself: times.astype("{counted.dtype}").'
+    mend = f'cut them yourself: times.astype("{counted.dtype}")'
     _refuse_first(is_cut, array, f"a time in whole {time_unit}s", where, mend)
     return counted.astype(np.int64)
 
@@ -154,7 +151,7 @@ def numbers(column, where: str) -> np.ndarray:
     array = _one_axis(column, where)
     if array.dtype.kind not in "biufO":
         raise DataError(
-            f"{where}: expected numbers, found {array.dtype}. Convert the column first."
+            f"{where}: expected numbers, got {array.dtype}; convert the column first"
         )
     if array.dtype.kind == "O":
         read = [_number(value, row, where) for row, value in enumerate(array.tolist())]
@@ -166,7 +163,7 @@ def numbers(column, where: str) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise DataError(
-            f"Row {bad[0]}: expected a finite value, found {values[bad[0]]}."
+            f"Row {bad[0]}: expected a finite value, got {values[bad[0]]}"
         )
     return values
 
@@ -180,10 +177,10 @@ def booleans(column, where: str) -> np.ndarray:
     array = _one_axis(column, where)
     if array.dtype.kind not in "biuf" and len(array):
         raise DataError(
-            f"{where}: expected True and False, found {array.dtype}. Compare first: column == 1."
+            f"{where}: expected True and False, got {array.dtype}; compare first: column == 1"
         )
     neither = (array != 0) & (array != 1)
-    _refuse_first(neither, array, "True or False", where, "Compare first: column == 1.")
+    _refuse_first(neither, array, "True or False", where, "compare first: column == 1")
     return array.astype(bool)
 
 
@@ -200,14 +197,14 @@ def vocabulary(column, name: str) -> np.ndarray:
     Raises:
         DataError: an id is no integer or text, stands there twice, or is less than the one before.
     """
-    mend = "Build the table with from_ids, which sorts the ids and numbers rows along them."
+    mend = "build the table with from_ids, which sorts the ids and numbers rows along them"
     array = ids(column, "id", name, mend)
     wrong = np.flatnonzero(array[1:] <= array[:-1])
     if wrong.size:
         before, found = array[wrong[0] : wrong[0] + 2].tolist()
         raise DataError(
-            f"{name}, position {wrong[0] + 1}: expected distinct ids in rising order, found {found!r} "
-            f"after {before!r}. {mend}"
+            f"{name}, position {wrong[0] + 1}: expected distinct ids in rising order, got {found!r} "
+            f"after {before!r}; {mend}"
         )
     return array
 
@@ -221,7 +218,7 @@ def check_range(array: np.ndarray, what: str, size: int) -> None:
     bad = np.flatnonzero((array < 0) | (array >= size))
     if bad.size:
         raise DataError(
-            f"Row {bad[0]}: expected {what} from 0 to {size - 1}, found {array[bad[0]]}."
+            f"Row {bad[0]}: expected {what} from 0 to {size - 1}, got {array[bad[0]]}"
         )
 
 
@@ -231,19 +228,19 @@ def _one_axis(column, where: str) -> np.ndarray:
         masked = np.ma.getmaskarray(column).ravel()
         if masked.any():
             raise DataError(
-                f"{where}, row {masked.argmax()}: expected a value, found a masked entry. "
-                "Remove the masked rows first."
+                f"{where}, row {masked.argmax()}: expected a value, got a masked entry; "
+                "remove the masked rows first"
             )
         column = column.data
     try:
         array = np.asarray(column)
     except ValueError as error:  # lists of unlike lengths
         raise DataError(
-            f"{where}: expected one column, found {error}. Hand in one value a row."
+            f"{where}: expected one column, got {error}; hand in one value a row"
         ) from error
     if array.ndim != 1:
         raise DataError(
-            f"{where}: expected one column, found shape {array.shape}. Hand in one value a row."
+            f"{where}: expected one column, got shape {array.shape}; hand in one value a row"
         )
     return array
 
@@ -263,10 +260,20 @@ def _whole_floats(
 ) -> np.ndarray:
     is_whole = np.isfinite(array) & (array == np.trunc(array))
     _refuse_first(~is_whole, array, expected, where, mend)
-    exact = f"{expected} of at most 2**53, up to which a float is exact"
-    is_wide = np.abs(array) > LARGEST_IN_FLOAT
+    n_bits = _exact_bits(array.dtype)
+    exact = f"{expected} of at most 2**{n_bits}, up to which a {array.dtype} is exact"
+    is_wide = np.abs(array) > 2**n_bits
     _refuse_first(is_wide, array, exact, where, TOO_WIDE)
     return array.astype(np.int64)
+
+
+def _exact_bits(float_type) -> int:
+    """Up to which power of 2 all whole numbers are floats of this type.
+
+    Above it neighbours are one float, so what was meant is lost already. A float that is
+    wider than float64 counts as that.
+    """
+    return min(np.finfo(float_type).nmant + 1, 53)
 
 
 def _whole_objects(
@@ -282,13 +289,13 @@ def _whole_objects(
         )
         if not (is_integer or is_whole_float):
             raise DataError(
-                f"{where}, row {row}: expected {expected}, found {_plain(value)!r}. {mend}"
+                f"{where}, row {row}: expected {expected}, got {_plain(value)!r}; {mend}"
             )
-        limit = LARGEST if is_integer else LARGEST_IN_FLOAT
+        limit = LARGEST if is_integer else 2 ** _exact_bits(type(value))
         if not -limit - 1 <= value <= limit:
             raise DataError(
-                f"{where}, row {row}: expected {expected} that 64 bits hold exactly, found "
-                f"{_plain(value)!r}. {TOO_WIDE}"
+                f"{where}, row {row}: expected {expected} that 64 bits hold exactly, got "
+                f"{_plain(value)!r}; {TOO_WIDE}"
             )
         whole[row] = int(value)
     return whole
@@ -301,8 +308,8 @@ def _number(value, row: int, where: str) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"{where}, row {row}: expected a number, found {value!r}. Fill it in, or remove the "
-            "row."
+            f"{where}, row {row}: expected a number, got {value!r}; fill it in, or remove the "
+            "row"
         ) from error
 
 
@@ -318,5 +325,5 @@ def _refuse_first(
         row = int(bad.argmax())
         found = array[row].item() if array.dtype.kind != "M" else array[row]
         raise DataError(
-            f"{where}, row {row}: expected {expected}, found {found}. {mend}"
+            f"{where}, row {row}: expected {expected}, got {found}; {mend}"
         )

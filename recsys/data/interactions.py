@@ -28,8 +28,8 @@ from recsys.data.columns import (
 from recsys.data.errors import DataError
 
 TIME_UNITS = (*DATE_CODES, "step")
-NUMBER_FIRST = "Number the ids first, or remove the row."
-TAKE_INDICES = "Take indices from user_index(ids) and item_index(ids)."
+NUMBER_FIRST = "number the ids first, or remove the row"
+TAKE_INDICES = "take indices from user_index(ids) and item_index(ids)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,8 @@ class Interactions(Table):
     def __post_init__(self) -> None:
         if self.time_unit not in TIME_UNITS:
             raise DataError(
-                f"time_unit: expected one of {', '.join(TIME_UNITS)}, found {self.time_unit!r}. "
-                "Convert the times first."
+                f"time_unit: expected one of {', '.join(TIME_UNITS)}, got {self.time_unit!r}; "
+                "convert the times first"
             )
         checked = {
             "users": whole_numbers(
@@ -81,7 +81,7 @@ class Interactions(Table):
         lengths = {name: len(column) for name, column in checked.items()}
         if len(set(lengths.values())) != 1:
             raise DataError(
-                f"Interactions need columns of equal length; these came: {lengths}."
+                f"columns: expected equal lengths, got {lengths}; hand in one value a row"
             )
         checked["user_ids"] = vocabulary(self.user_ids, "user_ids")
         checked["item_ids"] = vocabulary(self.item_ids, "item_ids")
@@ -176,7 +176,7 @@ class Interactions(Table):
         """
         counted = times_of(times, time_unit, "times")
         if len(counted) != len(self):
-            raise DataError(f"times: expected {len(self)}, one for each row, found {len(counted)}.")
+            raise DataError(f"times: expected {len(self)}, one for each row, got {len(counted)}")
         table = self._of_rows(np.arange(len(self)), self.users, self.user_ids)
         object.__setattr__(table, "times", counted)
         object.__setattr__(table, "time_unit", time_unit)
@@ -196,7 +196,7 @@ class Interactions(Table):
             DataError: one of `users` is no index of a user.
         """
         users = whole_numbers(
-            users, "a user index", "users", "Take it from interactions.user_index(ids)."
+            users, "a user index", "users", "take it from interactions.user_index(ids)"
         )
         check_range(users, "a user index", self.n_users)
         n_asked = np.bincount(users, minlength=self.n_users)  # (n_users,)
@@ -345,7 +345,7 @@ class Baskets(Table):
                 getattr(self, name),
                 "an integer",
                 name,
-                "Take it from Baskets.from_interactions.",
+                "take it from Baskets.from_interactions",
             )
             object.__setattr__(self, name, frozen(column))
         for name in ("user_ids", "item_ids"):
@@ -353,13 +353,14 @@ class Baskets(Table):
                 getattr(self, name),
                 "id",
                 name,
-                "Take it from Baskets.from_interactions.",
+                "take it from Baskets.from_interactions",
             )
             object.__setattr__(self, name, frozen(column))
         if not len(self.users) == len(self.days) == len(self.starts) - 1:
             raise DataError(
-                f"Baskets need users and days of one length and starts one longer; these came: "
-                f"{len(self.users)}, {len(self.days)} and {len(self.starts)}."
+                "users, days and starts: expected two of one length and starts one longer, got "
+                f"{len(self.users)}, {len(self.days)} and {len(self.starts)}; make them with "
+                "Baskets.from_interactions"
             )
         check_starts(self.starts, len(self.items), "Baskets")
         check_range(self.users, "a user index", len(self.user_ids))
@@ -371,8 +372,8 @@ class Baskets(Table):
         )  # each basket but the first
         if not follows.all():
             raise DataError(
-                f"Row {follows.argmin() + 1}: expected baskets sorted by user, then day, one a day. "
-                "Make them with Baskets.from_interactions."
+                f"Row {follows.argmin() + 1}: expected baskets sorted by user, then day, one a day; "
+                "make them with Baskets.from_interactions"
             )
 
     @classmethod
@@ -384,8 +385,8 @@ class Baskets(Table):
         """
         if interactions.time_unit != "day":
             raise DataError(
-                f'Baskets need times in days, but these are in "{interactions.time_unit}". '
-                "Divide the times by the length of a day first."
+                f'interactions: expected times in days, got "{interactions.time_unit}"; '
+                "divide the times by the length of a day first"
             )
         order = np.lexsort((interactions.items, interactions.times, interactions.users))
         users = interactions.users[order]
@@ -422,14 +423,15 @@ def check_starts(starts: np.ndarray, n_items: int, name: str) -> None:
     """
     if starts[0] != 0 or starts[-1] != n_items or (np.diff(starts) < 1).any():
         raise DataError(
-            f"{name} need starts that rise from 0 to the number of items: each shows something."
+            f"starts: expected numbers that rise from 0 to {n_items}, the number of items, got "
+            f"others; each of {name} shows something"
         )
 
 
 def _index(known: np.ndarray, ids, what: str) -> np.ndarray:
     """The place in `known` of each of `ids`, or of the one id."""
     asked = [ids] if np.ndim(ids) == 0 else ids
-    column = ids_of(asked, f"{what} id", f"{what} ids", "Look it up in the source.")
+    column = ids_of(asked, f"{what} id", f"{what} ids", "look it up in the source")
     if not len(column):
         return np.zeros(0, dtype=np.int64)
     if not len(known) or column.dtype.kind != known.dtype.kind:
@@ -445,7 +447,7 @@ def _index(known: np.ndarray, ids, what: str) -> np.ndarray:
     if doubled.any():
         raise DataError(
             f"The {what} id {column[doubled.argmax()].item()!r} stands for several {what}s of this table, "
-            f"which of_users made. Ask the table that it was made from."
+            "which of_users made; ask the table that it was made from"
         )
     index = order[places]
     return index[0] if np.ndim(ids) == 0 else index

@@ -95,4 +95,4 @@ def load_impressions(name: str) -> ImpressionLog:
 def _check(name: str, loader: str) -> None:
     wanted = entry(name).loader
     if wanted != loader:
-        raise DataError(f'{name} is of another kind: load it with {wanted}("{name}").')
+        raise DataError(f'{name} is of another kind: load it with {wanted}("{name}")')

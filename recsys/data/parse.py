@@ -89,8 +89,8 @@ def _one_row_each(table: pd.DataFrame, ids: np.ndarray, what: str) -> pd.DataFra
     wrong = rows[rows != 1]
     if len(wrong):
         raise DataError(
-            f"table of {what}s: expected one row for {what} {wrong.index[0]}, found {wrong.iloc[0]}. "
-            "Mend: fetch it again."
+            f"table of {what}s: expected one row for {what} {wrong.index[0]}, got {wrong.iloc[0]}; "
+            "mend: fetch it again"
         )
     return table.loc[ids]
 
@@ -122,8 +122,8 @@ def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
     if found != wanted.content:
         raise DataError(
             f"{main}: every row can be read, but the content is not that of {wanted.name}: expected "
-            f"hash {wanted.content[:12]}..., found {found[:12]}... A value was altered or rows were "
-            f"reordered. Mend: fetch it again."
+            f"hash {wanted.content[:12]}..., got {found[:12]}... A value was altered or rows were "
+            "reordered; mend: fetch it again"
         )
     try:
         found = tables_hash(parsed)
@@ -133,8 +133,8 @@ def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
     if found != expected:
         raise DataError(
             f"{beside}: every row can be read, but the tables are not those of {wanted.name}: expected "
-            f"hash {expected[:12]}..., found {found[:12]}... A cell was altered, or a row is missing, "
-            "there twice or in another place. Mend: fetch it again."
+            f"hash {expected[:12]}..., got {found[:12]}... A cell was altered, or a row is missing, "
+            "there twice or in another place; mend: fetch it again"
         )
     return parsed
 
@@ -166,16 +166,16 @@ def _read(wanted: Entry, form: str, files: Mapping[str, bytes]) -> Content:
     ) as error:  # whatever a reader stumbles over, the files are not what was pinned
         names = ", ".join(wanted.forms[form])
         raise DataError(
-            f"{names}: can't be read as {wanted.name}: {type(error).__name__}: {error}. The copy is "
-            "damaged. Mend: fetch it again."
+            f"{names}: can't be read as {wanted.name}: {type(error).__name__}: {error}; the copy is "
+            "damaged; mend: fetch it again"
         ) from error
 
 
 def _check_rows(wanted: Entry, found: int, file: str) -> None:
     if found != wanted.counts["rows"]:
         raise DataError(
-            f"{file}: expected {wanted.counts['rows']:,} rows, found {found:,}. The file ends at "
-            f"row {found:,} of its data; it was cut short or added to. Mend: fetch it again."
+            f"{file}: expected {wanted.counts['rows']:,} rows, got {found:,}; the file ends at "
+            f"row {found:,} of its data; it was cut short or added to; mend: fetch it again"
         )
 
 

@@ -38,8 +38,8 @@ def taiw_filter(interactions: Interactions) -> Interactions:
     """
     if interactions.time_unit != "day":
         raise DataError(
-            f'The filter counts days, but these times are in "{interactions.time_unit}". '
-            "Divide the times by the length of a day first."
+            f'interactions: expected times in days, got "{interactions.time_unit}"; '
+            "divide the times by the length of a day first"
         )
     kept = _without_rare(interactions)
     if len(kept):
@@ -47,7 +47,7 @@ def taiw_filter(interactions: Interactions) -> Interactions:
     if not len(kept):
         raise DataError(
             f"No row is left: users need {MIN_DAYS} days and items {MIN_ROWS} rows in the raw log, "
-            f"and this one has {len(interactions):,} rows."
+            f"and this one has {len(interactions):,} rows"
         )
     return _renumbered(kept)
 

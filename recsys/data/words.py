@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PADDING = 0
-"""The id that stands for no word."""
+from recsys.checks import PADDING
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _PIECE = re.compile(
@@ -44,7 +43,7 @@ def words(text: str, chinese: str = "bigrams") -> list[str]:
     """
     if chinese not in ("bigrams", "characters"):
         raise ValueError(
-            f"chinese: expected 'bigrams' or 'characters', got {chinese!r}."
+            f"chinese: expected 'bigrams' or 'characters', got {chinese!r}"
         )
     plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
     found: list[str] = []
@@ -85,7 +84,7 @@ class Vocabulary:
                 word for word, count in Counter(self.words).items() if count > 1
             )
             raise ValueError(
-                f"words: expected each word once, got {twice!r} more than once."
+                f"words: expected each word once, got {twice!r} more than once"
             )
 
     @classmethod
@@ -113,8 +112,8 @@ class Vocabulary:
         )
         if not kept:
             raise ValueError(
-                f"texts: expected a word that occurs at least {min_count} times, found none "
-                f"among {sum(counts.values())} words."
+                f"texts: expected a word that occurs at least {min_count} times, got none "
+                f"among {sum(counts.values())} words"
             )
         return cls(tuple(kept), chinese)
 
@@ -176,5 +175,5 @@ def refuse_string(name: str, texts: Iterable[str]) -> None:
     """
     if isinstance(texts, str):
         raise ValueError(
-            f"{name}: expected a list of texts, got one string; wrap it in a list."
+            f"{name}: expected a list of texts, got one string; wrap it in a list"
         )

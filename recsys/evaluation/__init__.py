@@ -1,4 +1,4 @@
-"""Splits, ranking metrics, full-ranking evaluation, intervals and paired tests.
+"""Splits, ranking metrics, full-ranking evaluation, tuning, intervals and paired tests.
 
 Evaluation is always over the full catalogue. The sampled protocol exists once,
 in `sampled_hits`, to show what it does to a conclusion.
@@ -45,6 +45,7 @@ from recsys.evaluation.splits import (
     leave_last_out,
     random_ratio,
 )
+from recsys.evaluation.tuning import combinations, timed_fit, tune
 
 __all__ = [
     "NDCG_VARIANTS",
@@ -60,6 +61,7 @@ __all__ = [
     "auc_per_user",
     "average_precision",
     "bootstrap_interval",
+    "combinations",
     "compare_table",
     "coverage",
     "evaluate",
@@ -81,5 +83,7 @@ __all__ = [
     "rmse",
     "rounded",
     "sampled_hits",
+    "timed_fit",
     "top_k",
+    "tune",
 ]

@@ -98,9 +98,10 @@ def paired_test(
     return Paired(interval.mean, interval.low, interval.high, float(flipped.pvalue))
 
 
-def rounded(numbers: Iterable[float]) -> list[float]:
-    """Numbers as a record keeps them: plain floats of four decimals."""
-    return [round(float(number), 4) for number in numbers]
+def rounded(numbers: Iterable[float]) -> list[float | None]:
+    """Numbers as a record keeps them: four decimals, None where undefined."""
+    floats = [float(number) for number in numbers]
+    return [None if np.isnan(number) else round(number, 4) for number in floats]
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

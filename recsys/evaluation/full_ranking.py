@@ -13,10 +13,8 @@ from recsys.evaluation.compare import bootstrap_interval
 from recsys.evaluation.ranking import (
     TIE_RULE,
     check_k,
-    checked_scores,
-    chunks,
     hits_of,
-    top_k,
+    ranked_lists,
 )
 from recsys.evaluation.splits import Split
 from recsys.recommender import Recommender, require_taken
@@ -54,6 +52,7 @@ def evaluate(
     repeats: bool = False,
     ties: str = TIE_RULE,
     fit: bool = True,
+    history: Interactions | None = None,
 ) -> Evaluation:
     """Fit `model` and rank the full catalogue for every user who has something in the part `on`.
 
@@ -65,7 +64,10 @@ def evaluate(
             on train and validation.
         repeats: False masks the items a user already has; True lets them be recommended again.
         ties: how items of equal score are ordered, one of `TIE_RULES`.
-        fit: False takes the model as it stands, fitted before on the part named under `on`.
+        fit: False takes the model as it stands, fitted before: on the part named
+            under `on`, or on any over the same items where `history` is given.
+        history: a log over the users and items of the split, whose histories the
+            model reads in place of the fitted ones.
 
     Returns:
         nDCG (ideal capped at k), recall, precision, hit rate, MRR and MAP of every user. Memory
@@ -73,8 +75,9 @@ def evaluate(
 
     Raises:
         ValueError: before anything is fitted, an unknown part or one without rows, a k that the
-            catalogue cannot fill, or values of 0 and less, which were not taken; a model that was
-            fitted on another number of rows, or that returns another shape.
+            catalogue cannot fill, or values of 0 and less, which were not taken; a model
+            that was fitted on other rows and is given no history, or that returns
+            another shape.
     """
     if on not in ("validation", "test"):
         raise ValueError(f'on: expected "validation" or "test", got {on!r}')
@@ -89,18 +92,19 @@ def evaluate(
         )
     if fit:
         model.fit(fitted)
-    else:
+    elif history is None:
         _refuse_other_rows(model, fitted)
     users = np.unique(truth.users)
     relevant = truth.of_users(users).seen()
-    mask = None if repeats else fitted.seen()
-    ranked = _rank(model, users, fitted.n_items, k, mask, ties)
+    hidden = None if repeats else fitted.of_users(users).seen()
+    past = None if history is None else history.of_users(users)
+    ranked = ranked_lists(model, users, fitted.n_items, k, hidden, past, ties)
     hits = hits_of(ranked, relevant)
     n_relevant = np.diff(relevant.indptr)
     protocol = (
         f"{split.protocol}; full ranking of {fitted.n_items:,} items; "
-        f"fitted on {'train' if on == 'validation' else 'train and validation'}; read on {on}; "
-        f"seen items {'allowed' if repeats else 'masked'}{_masked(relevant, mask, users)}; "
+        f"{_told(on, fit, history)}; read on {on}; "
+        f"seen items {'allowed' if repeats else 'masked'}{_masked(relevant, hidden)}; "
         f"score ties by {ties}; nDCG ideal capped at k; {len(users):,} users"
     )
     return Evaluation(users, ranked, list_metrics(hits, n_relevant, k), protocol)
@@ -134,39 +138,37 @@ def compare_table(results: Mapping[str, Evaluation], names: list[str]) -> pd.Dat
 
 
 def _refuse_other_rows(model: Recommender, fitted: Interactions) -> None:
-    """Require that a model which keeps its log was fitted on as many rows as the part has."""
+    """Require that a model which keeps its log was fitted on the rows of the part."""
     own = getattr(model, "interactions", fitted)
+    mend = "fit it on that part, or let evaluate fit it"
     if len(own) != len(fitted):
         raise ValueError(
             f"model: expected one fitted on the {len(fitted):,} rows of the part, got one fitted "
-            f"on {len(own):,}; fit it on that part, or let evaluate fit it"
+            f"on {len(own):,}; {mend}"
         )
+    for name in ("user_ids", "item_ids", "users", "items", "times"):
+        if not np.array_equal(getattr(own, name), getattr(fitted, name)):
+            raise ValueError(
+                f"model: expected one fitted on the {len(fitted):,} rows of the part, got one "
+                f"fitted on as many rows with other {name}; {mend}"
+            )
 
 
-def _masked(
-    relevant: sparse.csr_matrix, mask: sparse.csr_matrix | None, users: np.ndarray
-) -> str:
+def _told(on: str, fit: bool, history: Interactions | None) -> str:
+    """Say what the model was fitted on, and which histories it reads instead."""
+    part = "train" if on == "validation" else "train and validation"
+    if history is None:
+        return f"fitted on {part}"
+    fitted = f"fitted on {part}" if fit else "fitted before"
+    return f"{fitted}, with histories of {len(history):,} rows"
+
+
+def _masked(relevant: sparse.csr_matrix, hidden: sparse.csr_matrix | None) -> str:
     """Say how many of the items asked for can never be shown, if any."""
-    if mask is None:
+    if hidden is None:
         return ""
-    unreachable = relevant.multiply(mask[users]).nnz
+    unreachable = relevant.multiply(hidden).nnz
     if not unreachable:
         return ""
     return f", {unreachable:,} of the {relevant.nnz:,} items asked for among them"
 
-
-def _rank(
-    model: Recommender,
-    users: np.ndarray,
-    n_items: int,
-    k: int,
-    mask: sparse.csr_matrix | None,
-    ties: str,
-) -> np.ndarray:
-    """The lists of all users, made for some at a time: (n_users, k) int."""
-    ranked = np.empty((len(users), k), dtype=np.int64)
-    for rows in chunks(len(users), n_items):
-        chunk = users[rows]
-        scores = checked_scores(model, chunk, n_items)
-        ranked[rows] = top_k(scores, k, None if mask is None else mask[chunk], ties)
-    return ranked

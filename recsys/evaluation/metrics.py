@@ -100,10 +100,11 @@ def ndcg(
 def _ideal_hits(hits: np.ndarray, n_relevant: np.ndarray, variant: str) -> np.ndarray:
     """How many hits the ideal list of a variant of nDCG has: (n_users,) int."""
     n_users, k = hits.shape
+    n_relevant = np.asarray(n_relevant).astype(np.int64)  # whole floats too
     if variant in ("capped", "clipped-discount"):
         return np.minimum(n_relevant, k)
     if variant in ("all-relevant", "clipped-discount-all-relevant"):
-        return np.asarray(n_relevant)
+        return n_relevant
     if variant == "full-k":
         return np.full(n_users, k)
     if variant == "retrieved":
@@ -395,13 +396,15 @@ def _check_hits(hits: np.ndarray, n_relevant: np.ndarray | None = None) -> None:
             f"n_relevant: expected one number a user, shape ({len(hits)},), got shape "
             f"{np.shape(n_relevant)}; it counts the relevant items in and out of the list"
         )
+    n_relevant = np.asarray(n_relevant)
     n_hits = hits.sum(axis=1)
-    enough = np.asarray(n_relevant) >= np.maximum(1, n_hits)
-    wrong = np.flatnonzero(~enough)
+    is_count = np.isfinite(n_relevant) & (n_relevant == np.trunc(n_relevant))
+    enough = n_relevant >= np.maximum(1, n_hits)
+    wrong = np.flatnonzero(~(is_count & enough))
     if wrong.size:
         user = wrong[0]
         raise ValueError(
-            f"n_relevant: expected at least 1 and at least the hits, got {n_relevant[user]} for "
-            f"user {user} with {int(n_hits[user])} hits; leave out users with nothing relevant, "
-            "and count every relevant item"
+            "n_relevant: expected whole numbers, at least 1 and at least the hits, got "
+            f"{n_relevant[user]} for user {user} with {int(n_hits[user])} hits; leave out users "
+            "with nothing relevant, and count every relevant item"
         )

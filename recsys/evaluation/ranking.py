@@ -1,13 +1,12 @@
 """From scores to lists: the k best items of each user, with a stated rule for ties."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy import sparse
 
+from recsys.checks import check_indices
 from recsys.data import Interactions
 from recsys.evaluation.metrics import check_lists
-from recsys.recommender import Recommender
+from recsys.recommender import Recommender, check_log, chunks, user_indices
 
 TIE_RULES = ("item-index", "reverse-item-index", "random")
 TIE_RULE = "item-index"
@@ -27,7 +26,7 @@ def top_k(
     """The k best items of each row, best first.
 
     Args:
-        scores: (n_users, n_items) float; -inf means never, NaN is refused.
+        scores: (n_users, n_items) numbers or booleans; -inf means never, NaN is refused.
         k: from 1 to n_items.
         exclude: (n_users, n_items) sparse matrix: items that may not be returned are the
             entries of each row that are not 0.
@@ -38,13 +37,14 @@ def top_k(
         (n_users, k) int; -1 fills the places for which a user has no item left.
 
     Raises:
-        ValueError: a score that is NaN (the first such row is named), a k out of range, an
-            `exclude` of another shape than the scores, or an unknown rule.
+        ValueError: a score that is no number or NaN (the first such row is named), a k out of
+            range, an `exclude` of another shape than the scores, or an unknown rule.
     """
     scores = np.asarray(scores)
-    if scores.ndim != 2:
+    if scores.ndim != 2 or scores.dtype.kind not in "biuf":
         raise ValueError(
-            f"scores: expected (n_users, n_items), got shape {scores.shape}"
+            f"scores: expected numbers of shape (n_users, n_items), got {scores.dtype} of shape "
+            f"{scores.shape}; convert them before"
         )
     n_items = scores.shape[1]
     check_k(k, n_items)
@@ -131,11 +131,16 @@ def _best(scores: np.ndarray, k: int) -> np.ndarray:
     largest = values.max(axis=1)  # NumPy orders NaN last: one in the row is among these
     _refuse_nan(largest, np.arange(len(values)))
     _first_at_the_edge(scores, best, values)
-    order = np.lexsort((best, -values), axis=1)
+    order = np.lexsort((best, _reversed(values)), axis=1)
     best = np.take_along_axis(best, order, axis=1)
     values = np.take_along_axis(values, order, axis=1)
     best[values == -np.inf] = -1
     return best
+
+
+def _reversed(values: np.ndarray) -> np.ndarray:
+    """Numbers in the reverse order: -x, and of whole numbers -x - 1, which never wraps."""
+    return -values if values.dtype.kind == "f" else ~values
 
 
 def _first_at_the_edge(
@@ -168,13 +173,6 @@ def _refuse_nan(values: np.ndarray, rows: np.ndarray) -> None:
             f"scores: expected numbers that can be ordered, got NaN in row {rows[wrong[0]]}; "
             "the model that made them is at fault"
         )
-
-
-def chunks(n_users: int, n_items: int) -> Iterator[slice]:
-    """Cut users so that the scores of one chunk take `CHUNK_BYTES` at most, or are one user's."""
-    size = max(1, CHUNK_BYTES // (8 * max(n_items, 1)))
-    for start in range(0, n_users, size):
-        yield slice(start, min(start + size, n_users))
 
 
 def checked_scores(
@@ -210,6 +208,45 @@ def checked_scores(
     return scores
 
 
+def ranked_lists(
+    model: Recommender,
+    users: np.ndarray,
+    n_items: int,
+    k: int,
+    hidden: sparse.csr_matrix | None = None,
+    history: Interactions | None = None,
+    ties: str = TIE_RULE,
+) -> np.ndarray:
+    """The k best items of each of `users`, for some users at a time.
+
+    The scores of a chunk take `CHUNK_BYTES` at most, or are one user's.
+
+    Args:
+        model: fitted.
+        users: (n,) int, user indices.
+        n_items: that the scores cover.
+        k: from 1 to n_items.
+        hidden: (n, n_items) sparse matrix, the items that each of `users` is not shown.
+        history: with one row for each of `users`.
+        ties: one of `TIE_RULES`.
+
+    Returns:
+        (n, k) int; -1 fills the places for which a user has no item left.
+
+    Raises:
+        ValueError: the model returned another shape, or a score that is no number.
+    """
+    size = max(1, CHUNK_BYTES // (8 * max(n_items, 1)))
+    ranked = np.empty((len(users), k), dtype=np.int64)
+    for rows in chunks(len(users), size):
+        places = np.arange(rows.start, rows.stop)
+        past = None if history is None else history.of_users(places)
+        scores = checked_scores(model, users[rows], n_items, past)
+        exclude = None if hidden is None else hidden[rows]
+        ranked[rows] = top_k(scores, k, exclude, ties)
+    return ranked
+
+
 def recommend(
     model: Recommender,
     users: np.ndarray,
@@ -226,7 +263,7 @@ def recommend(
 
     Args:
         model: fitted.
-        users: (n,) int, user indices in the fitted log.
+        users: (n,) int, user indices in the fitted log; with `history`, a stranger is -1.
         k: from 1 to the number of items.
         exclude: what may not be shown. "seen": what is in `history`, or else in the data
             the model was fitted on (`model.interactions`). A log, or a sparse matrix of users
@@ -242,7 +279,9 @@ def recommend(
         ValueError: a user has fewer than k items left, the model holds no data to exclude, users
             that are not indices, or an `exclude` or a `history` with other users or items.
     """
-    users = _user_indices(users)
+    users = user_indices(users)
+    if history is not None:
+        check_log("history", history)
     if history is not None and history.n_users != len(users):
         raise ValueError(
             f"history: expected one user for each of the {len(users)} rows asked for, got "
@@ -251,28 +290,9 @@ def recommend(
     hidden = _hidden(model, users, exclude, history)
     n_items = _n_items(model, users, hidden, history)
     check_k(k, n_items)
-    best = np.empty((len(users), k), dtype=np.int64)
-    for rows in chunks(len(users), n_items):
-        past = (
-            None
-            if history is None
-            else history.of_users(np.arange(rows.start, rows.stop))
-        )
-        scores = checked_scores(model, users[rows], n_items, past)
-        best[rows] = top_k(scores, k, None if hidden is None else hidden[rows], ties)
+    best = ranked_lists(model, users, n_items, k, hidden, history, ties)
     _refuse_short(best, users)
     return best
-
-
-def _user_indices(users: np.ndarray) -> np.ndarray:
-    """Users as a vector of whole numbers."""
-    given = np.asarray(users)
-    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-        raise ValueError(
-            f"users: expected a vector of user indices, got {given.dtype} of shape {given.shape}; "
-            "look ids up with interactions.user_index(ids)"
-        )
-    return given.astype(np.int64)
 
 
 def _n_items(model, users, hidden, history) -> int:
@@ -302,12 +322,7 @@ def _hidden(model, users, exclude, history) -> sparse.csr_matrix | None:
     if history is not None:
         return nonzero_entries("exclude", exclude, (len(users), n_items))
     matrix = nonzero_entries("exclude", exclude, (n_users, n_items))
-    unknown = np.flatnonzero((users < 0) | (users >= n_users))
-    if unknown.size:
-        raise ValueError(
-            f"users: expected indices from 0 to {n_users - 1}, got {users[unknown[0]]}; serve a "
-            "stranger with history="
-        )
+    check_indices("users", users, n_users, "serve a stranger with history=")
     return matrix[users]
 
 

@@ -293,7 +293,8 @@ def random_ratio(
     part = np.full(len(interactions), TRAIN)
     part[place < n_test + n_validation] = VALIDATION
     part[place < n_test] = TEST
-    protocol = f"random {test:.0%} of each user's rows, seed {seed}"
+    shares = f"validation {validation:.0%}, test {test:.0%}"
+    protocol = f"random rows of each user, {shares}, seed {seed}"
     split = Split(interactions, part, protocol, ordered=False)
     if validation:
         split.require_rows(VALIDATION, "validation")
@@ -308,10 +309,14 @@ def _shares(test: float, validation: float) -> tuple[Fraction, Fraction]:
             f"validation={validation}, test={test}"
         )
     to_millionths = 1_000_000
-    return (
-        Fraction(test).limit_denominator(to_millionths),
-        Fraction(validation).limit_denominator(to_millionths),
-    )
+    test_share = Fraction(test).limit_denominator(to_millionths)
+    validation_share = Fraction(validation).limit_denominator(to_millionths)
+    if not test_share or bool(validation) != bool(validation_share):
+        raise ValueError(
+            "validation and test: expected shares of at least a millionth, got "
+            f"validation={validation}, test={test}; ask for more, or for validation=0"
+        )
+    return test_share, validation_share
 
 
 def _of_each(counts: np.ndarray, share: Fraction) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Biased matrix factorisation as a recommender, whichever framework it is trained in.
 
-Network, loss and the class to use: `recsys.torch.factorisation`.
+Network, loss and the class to use: `factorisation` of `recsys.torch` or `recsys.paddle`.
 
 A stranger is served without training: with the items held fixed, the best bias and
 factors for the ratings given are one ridge regression.
@@ -18,12 +18,14 @@ from typing import Any, Self
 import numpy as np
 
 from recsys.batches.pairs import RatingBatches
-from recsys.checks import check_counts
+from recsys.checks import check_counts, check_indices
 from recsys.data import Interactions
 from recsys.neural.recommender import NetworkRecommender, check_held_out
 from recsys.recommender import check_log, histories, user_indices
 from recsys.training.checkpoint import digest
 from recsys.training.loop import FitConfig
+
+_FROM_THE_LOG = "take them from interactions"
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,13 @@ class FactorisationRecommender(NetworkRecommender):
                 f"users and items: expected pairs, got shapes {users.shape} and {items.shape}; "
                 "give an item for each user"
             )
-        _check_known("users", users, self.interactions.n_users)
-        _check_known("items", items, self.interactions.n_items)
+        fitted = self.interactions
+        check_indices(
+            "users", users, fitted.n_users, f"{_FROM_THE_LOG}.user_index(ids)"
+        )
+        check_indices(
+            "items", items, fitted.n_items, f"{_FROM_THE_LOG}.item_index(ids)"
+        )
         ratings = self.run(self.network, users, items).astype(np.float64)  # (n,)
         unrated = self._unrated(users)  # (n,)
         ratings[unrated] = _of_nobody(self._arrays())[items[unrated]]
@@ -225,7 +232,10 @@ class FactorisationRecommender(NetworkRecommender):
     def _identity(self, interactions: Interactions) -> dict:
         """With the users who have a rating: no other row of their table was trained."""
         fitted = np.flatnonzero(interactions.user_counts())
-        return {**super()._identity(interactions), "users with a rating": digest(fitted)}
+        return {
+            **super()._identity(interactions),
+            "users with a rating": digest(fitted),
+        }
 
     def _vocabulary(self, interactions: Interactions) -> tuple[np.ndarray, ...]:
         return interactions.user_ids, interactions.item_ids
@@ -241,17 +251,3 @@ def _ridge(design: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray
     identity = np.eye(design.shape[1])
     normal = design.T @ design + penalty * identity  # (columns, columns)
     return np.linalg.solve(normal, design.T @ target)
-
-
-def _check_known(name: str, indices: np.ndarray, count: int) -> None:
-    if indices.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name}: expected indices as whole numbers, got {indices.dtype}; "
-            f"take them from interactions.{name[:-1]}_index(ids)"
-        )
-    wrong = np.flatnonzero((indices < 0) | (indices >= count))
-    if wrong.size:
-        raise ValueError(
-            f"{name}: expected indices from 0 to {count - 1}, got {indices[wrong[0]]} at place "
-            f"{wrong[0]}; take them from interactions.{name[:-1]}_index(ids)"
-        )

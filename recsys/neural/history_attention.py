@@ -1,6 +1,6 @@
 """History attention as a recommender, whichever framework its network is written in.
 
-Network, loss and the class to use: `recsys.torch.history_attention`.
+Network, loss and the class to use: `history_attention` of `recsys.torch` or `recsys.paddle`.
 
 A user is a history and nothing else, so a stranger is served like anybody.
 """

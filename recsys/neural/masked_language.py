@@ -1,6 +1,6 @@
 """The masked language model's settings, training and use, whichever the framework.
 
-Network, loss and the functions to use: `recsys.torch.masked_language`.
+Network, loss and the functions to use: `masked_language` of `recsys.torch` or `recsys.paddle`.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recsys.batches.words import HiddenWordBatches, text_windows
-from recsys.checks import check_counts, check_heads, check_ids
+from recsys.checks import check_counts, check_dropout, check_heads, check_ids
 from recsys.data.words import PADDING, check_words
 from recsys.training.loop import FitConfig, FitResult, fit
 
@@ -47,8 +47,9 @@ class MaskedLanguageConfig:
     )
 
     def __post_init__(self) -> None:
-        check_counts(self, "dim", "n_blocks", "max_length", "batch_size")
+        check_counts(self, "dim", "n_blocks", "n_heads", "max_length", "batch_size")
         check_heads(self.dim, self.n_heads)
+        check_dropout(self.dropout)
         if not 0 < self.masked < 1:
             raise ValueError(
                 f"masked: expected a share between 0 and 1, got {self.masked}"

@@ -1,13 +1,13 @@
 """Neural collaborative filtering as recommenders, whichever the framework.
 
-Networks, loss, the solution for a stranger and the classes to use: `recsys.torch.ncf`.
+Networks, loss and the classes to use: `recsys.torch.ncf` and `recsys.paddle.ncf`.
 
 GMF, MLP, NeuMF and the dot product learn from pairs: what a user took, against items
 drawn at random that the user did not take. Each is a network with a table of users, a
 table of items and `logits(user_vectors, item_vectors)`. All are trained with binary
 cross-entropy, and an L2 penalty on the vectors that a pair touches. A stranger has no
 row in the table of users: the vector is solved for, with items and layers held fixed,
-as the minimum of the loss that training would have had.
+as the minimum of the loss that training would have had (`recsys.neural.solve`).
 
 Source: He and others, 2017 (https://arxiv.org/abs/1708.05031, section 3.1.1); the
 penalty: Rendle and others, 2020 (https://arxiv.org/abs/2005.09683, section 3).
@@ -24,6 +24,7 @@ from recsys.batches.pairs import PairBatches
 from recsys.checks import check_counts
 from recsys.data import Interactions
 from recsys.neural.recommender import NetworkRecommender
+from recsys.neural.solve import solve_users
 from recsys.recommender import histories, require_taken, user_indices
 from recsys.training.checkpoint import digest
 from recsys.training.loop import FitConfig
@@ -106,8 +107,8 @@ class PairRecommender(NetworkRecommender):
     A user of the vocabulary without a fitted event is served like an empty history: by
     the mean vector of the users who have one.
 
-    A framework's class names also `solve`, from network, what was taken and where to
-    start to the vectors of strangers.
+    A framework's class names also `slopes`, from a network and vectors of users to their
+    logits with all items, and the derivative of each by its vector.
 
     Args:
         config: sizes and training.
@@ -116,7 +117,7 @@ class PairRecommender(NetworkRecommender):
         log: directory for TensorBoard.
     """
 
-    solve: Callable
+    slopes: Callable
 
     def fit(
         self, interactions: Interactions, validation: Interactions | None = None
@@ -173,18 +174,35 @@ class PairRecommender(NetworkRecommender):
             scores[unfitted] = self._score_histories(nothing)
         return scores
 
-    def _score_histories(self, past: Interactions) -> np.ndarray:
-        """Scores by vectors solved for from what was taken: (n_users, n_items)."""
+    def solve(self, past: Interactions) -> np.ndarray:
+        """Find the vectors of users from what they took; see `recsys.neural.solve`.
+
+        Args:
+            past: histories over the items that were fitted.
+
+        Returns:
+            Float64 (n_users, user dim); the mean of the fitted users where nothing was
+            taken.
+        """
+        config = self.config
         network = self.engine.in_float64(self.network)
         start = self.run(network.mean_user, self._fitted_users())  # (user dim,)
-        solve = partial(type(self).solve, network)
+        slopes = partial(self.run, partial(type(self).slopes, network))
         seen = past.seen()  # sparse (n_users, n_items)
         size = max(1, CHUNK_PAIRS // 8 // past.n_items)
         vectors = np.empty((past.n_users, len(start)))
         for first in range(0, past.n_users, size):
             rows = slice(first, first + size)
-            vectors[rows] = self.run(solve, seen[rows].toarray(), start)
-        return self._score_vectors(network, vectors)
+            taken = seen[rows].toarray()  # (rows, n_items)
+            vectors[rows] = solve_users(
+                slopes, start, taken, config.negatives, config.l2
+            )
+        return vectors
+
+    def _score_histories(self, past: Interactions) -> np.ndarray:
+        """Scores by vectors solved for from what was taken: (n_users, n_items)."""
+        network = self.engine.in_float64(self.network)
+        return self._score_vectors(network, self.solve(past))
 
     def _score_vectors(self, network: Any, vectors: np.ndarray) -> np.ndarray:
         """Scores (n, n_items) of user vectors (n, user dim), some of them at a time."""
@@ -208,7 +226,10 @@ class PairRecommender(NetworkRecommender):
     def _identity(self, interactions: Interactions) -> dict:
         """With the users who have an event: no other row of their table was trained."""
         fitted = np.flatnonzero(interactions.user_counts())
-        return {**super()._identity(interactions), "users with an event": digest(fitted)}
+        return {
+            **super()._identity(interactions),
+            "users with an event": digest(fitted),
+        }
 
     def _vocabulary(self, interactions: Interactions) -> tuple[np.ndarray, ...]:
         return interactions.user_ids, interactions.item_ids

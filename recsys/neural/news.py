@@ -1,10 +1,11 @@
 """The newsroom's recommender, whichever the framework: articles and clicks to scores.
 
-Network, readers, loss and the class to use: `recsys.torch.nrms`. Here are settings,
+Network, readers, loss and the class to use: `nrms` of `recsys.torch` or `recsys.paddle`. Here are
+settings,
 slates as batches, scores of every article.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ from recsys.batches.slates import (
     refuse_leaks,
     slates,
 )
-from recsys.checks import check_counts, check_heads, check_ids
+from recsys.checks import check_counts, check_dropout, check_heads, check_ids
 from recsys.data import ImpressionLog, Interactions
 from recsys.evaluation.metrics import auc_per_user
 from recsys.neural.recommender import NetworkRecommender
@@ -49,7 +50,8 @@ class NRMSConfig:
         training: epochs, learning rate, seed.
 
     Raises:
-        ValueError: an unknown reader, or dim does not divide by n_heads.
+        ValueError: an unknown reader, a number out of range, or dim does not divide by
+            n_heads.
     """
 
     reader: str = "self"
@@ -64,8 +66,9 @@ class NRMSConfig:
     )
 
     def __post_init__(self) -> None:
-        check_counts(self, "dim", "hidden_dim", "max_history", "batch_size")
+        check_counts(self, "dim", "n_heads", "hidden_dim", "max_history", "batch_size")
         check_heads(self.dim, self.n_heads)
+        check_dropout(self.dropout)
         if self.reader not in READER_NAMES:
             raise ValueError(
                 f"reader: expected one of {', '.join(READER_NAMES)}, got {self.reader!r}"
@@ -125,10 +128,11 @@ class NewsRecommender(NetworkRecommender):
             Itself, with `result`, the course of the training.
 
         Raises:
-            ValueError: another number of items, no slate to validate with, or as
-                `recsys.training.loop`.
+            ValueError: no `ImpressionLog`, another number of items, no slate to
+                validate with, or as `recsys.training.loop`.
             DataError: as `slates`, and where a candidate stands in its own history.
         """
+        _check_impressions(log)
         config = self.config
         n_items = len(log.impressions.item_ids)
         if n_items != len(self.articles):
@@ -162,6 +166,7 @@ class NewsRecommender(NetworkRecommender):
             FileNotFoundError, ValueError: no whole file, or one of other settings,
                 articles or items; the recommender stays as it was.
         """
+        _check_impressions(log)
         return super().load(path, last_histories(log))
 
     def score(
@@ -263,6 +268,23 @@ class NewsRecommender(NetworkRecommender):
         return interactions.item_ids, self.articles
 
 
+def fit_best(
+    models: Iterable[NewsRecommender], log: ImpressionLog, validation: Slates
+) -> NewsRecommender:
+    """Fit each; keep the one whose best epoch had the highest AUC on held-out slates.
+
+    Args:
+        models: recommenders that differ in settings.
+        log: as for `NewsRecommender.fit`.
+        validation: as there.
+
+    Returns:
+        The first among equals, fitted.
+    """
+    fitted = [model.fit(log, validation) for model in models]
+    return max(fitted, key=lambda model: max(model.result.metrics))
+
+
 def _chunks(history: np.ndarray, shown: np.ndarray) -> Iterator[slice]:
     """Rows of both, so that `CELLS` pairs of a candidate and an event are held."""
     pairs = max(1, shown.shape[1] * history.shape[1])  # of a row
@@ -274,6 +296,15 @@ def _chunks(history: np.ndarray, shown: np.ndarray) -> Iterator[slice]:
 def _slates_digest(data: Slates) -> str:
     """Name slates by a hash."""
     return digest(data.history, data.shown, data.clicked)
+
+
+def _check_impressions(log: ImpressionLog) -> None:
+    """Require impressions, where a log of clicks is what others learn from."""
+    if not isinstance(log, ImpressionLog):
+        raise ValueError(
+            f"log: expected an ImpressionLog, got {type(log).__name__}; "
+            "what was shown and skipped is learned from, beside what was clicked"
+        )
 
 
 def slate_auc(scores: np.ndarray, data: Slates) -> np.ndarray:

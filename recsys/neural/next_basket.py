@@ -1,6 +1,7 @@
 """The next basket by a network, whichever framework it is written in.
 
-Network, loss and the class to use: `recsys.torch.next_basket`. Here are settings,
+Network, loss and the class to use: `next_basket` of `recsys.torch` or `recsys.paddle`. Here are
+settings,
 proposed products as batches, scores for users. Products are proposed, and baskets
 learned from, as by `recsys.baselines.BasketRanker`.
 """
@@ -158,7 +159,6 @@ class NextBasket(NetworkRecommender):
                 f"prepared: expected gap, targets and proposals {_proposing(config)}, got "
                 f"{prepared.settings}; call prepare(interactions, config)"
             )
-        self._prepared = prepared.proposals
         candidates = prepared.candidates
         labels = candidates.labels
         answered = np.unique(candidates.question[labels == 1])
@@ -174,7 +174,11 @@ class NextBasket(NetworkRecommender):
                 made.append(inputs)
             return made
 
-        return self.train_on(interactions, batches)
+        self._prepared = prepared.proposals
+        try:
+            return self.train_on(interactions, batches)
+        finally:
+            self._prepared = None
 
     def score(
         self,

@@ -20,7 +20,7 @@ One life for all:
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
@@ -28,7 +28,9 @@ from typing import Any, Self
 import numpy as np
 
 from recsys.data import Interactions
-from recsys.evaluation import hits_of, ndcg, top_k
+from recsys.evaluation import hits_of, ndcg
+from recsys.evaluation.ranking import ranked_lists
+from recsys.recommender import check_log
 from recsys.training.checkpoint import (
     digest,
     read_checkpoint,
@@ -36,9 +38,6 @@ from recsys.training.checkpoint import (
     write_checkpoint,
 )
 from recsys.training.loop import FitConfig, fit, rows
-
-CHUNK_BYTES = 64 * 2**20
-"""Scores held at one time; the number of users in a chunk follows from it."""
 
 
 class NetworkRecommender:
@@ -99,6 +98,7 @@ class NetworkRecommender:
                 those in the file), or weights of another shape; the recommender stays
                 as it was.
         """
+        check_log("interactions", interactions)
         weights, _ = read_checkpoint(Path(path), self._identity(interactions))
         engine = self._engine(self._new(interactions))
         try:
@@ -164,16 +164,12 @@ class NetworkRecommender:
             return self.train(
                 interactions, batches, None, {"data": log_digest(interactions)}
             )
+        metric = self.held_out_metric(interactions, validation)
         identity = {
             "data": log_digest(interactions),
             "validation": log_digest(validation),
         }
-        return self.train(
-            interactions,
-            batches,
-            self.held_out_metric(interactions, validation),
-            identity,
-        )
+        return self.train(interactions, batches, metric, identity)
 
     def held_out_metric(
         self, interactions: Interactions, validation: Interactions
@@ -229,6 +225,29 @@ class NetworkRecommender:
             "config": asdict(self.config),
             "vocabulary": vocabulary,
         }
+
+
+def config_from(config_class: type, settings: Mapping[str, Any]) -> Any:
+    """Make a config of one flat dict, as a grid of settings holds it.
+
+    Args:
+        config_class: of the recommender, such as `SASRecConfig`.
+        settings: names of the config and of `FitConfig`, which go to `training`.
+
+    Returns:
+        The settings, of this class; what is not named of the training has the
+        defaults of `FitConfig`.
+
+    Raises:
+        TypeError: a name of neither.
+        ValueError: a number out of range.
+    """
+    of_training = {field.name for field in fields(FitConfig)}
+    training, shape = {}, {}
+    for name, value in settings.items():
+        part = training if name in of_training else shape
+        part[name] = value
+    return config_class(**shape, training=FitConfig(**training))
 
 
 def settings_of(path: Path, config_class: type) -> Any:
@@ -290,15 +309,11 @@ def held_out_ndcg(
     users = np.unique(validation.users)
     relevant = validation.of_users(users).seen()
     seen = interactions.of_users(users).seen()
-    size = max(1, CHUNK_BYTES // (8 * interactions.n_items))
 
     def metric(network: Any) -> float:
         trial.interactions, trial.network = interactions, network
-        ranked = []
-        for start in range(0, len(users), size):
-            scores = trial.score(users[start : start + size])
-            ranked.append(top_k(scores, k, seen[start : start + size]))
-        hits = hits_of(np.concatenate(ranked), relevant)
+        ranked = ranked_lists(trial, users, interactions.n_items, k, seen)
+        hits = hits_of(ranked, relevant)
         return float(ndcg(hits, np.diff(relevant.indptr)).mean())
 
     return metric
@@ -317,6 +332,7 @@ def check_held_out(interactions: Interactions, validation: Interactions) -> None
     Raises:
         ValueError: none, or other users or items.
     """
+    check_log("validation", validation)
     if not len(validation):
         raise ValueError(
             "validation: expected at least one held-out event, got none; pass None to train without"

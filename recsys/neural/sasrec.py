@@ -1,6 +1,7 @@
 """SASRec as a recommender, whichever framework its network is written in.
 
-Network, losses and the class to use: `recsys.torch.sasrec`. Here are settings, windows
+Network, losses and the class to use: `sasrec` of `recsys.torch` or `recsys.paddle`. Here are
+settings, windows
 of histories as batches, scores for users.
 """
 
@@ -18,7 +19,7 @@ from recsys.batches.sequences import (
     user_sequences,
     windows,
 )
-from recsys.checks import check_heads
+from recsys.checks import check_counts, check_dropout, check_heads
 from recsys.data import Interactions
 from recsys.neural.recommender import NetworkRecommender
 from recsys.recommender import histories, require_taken
@@ -47,7 +48,8 @@ class SASRecConfig:
         training: epochs, learning rate, seed.
 
     Raises:
-        ValueError: dim does not divide by n_heads, or an unknown mixer.
+        ValueError: a number out of range, dim does not divide by n_heads, or an
+            unknown mixer.
     """
 
     dim: int = 64
@@ -63,7 +65,11 @@ class SASRecConfig:
     )
 
     def __post_init__(self) -> None:
+        check_counts(self, "dim", "n_blocks", "n_heads", "max_length", "tokens")
+        if self.negatives is not None:
+            check_counts(self, "negatives")
         check_heads(self.dim, self.n_heads)
+        check_dropout(self.dropout)
         if self.mixer not in MIXER_NAMES:
             raise ValueError(
                 f"mixer: expected one of {', '.join(MIXER_NAMES)}, got {self.mixer!r}"

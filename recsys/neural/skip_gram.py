@@ -1,6 +1,6 @@
 """Skip-gram's settings and training, whichever framework its network is written in.
 
-Network, loss and the function to use: `recsys.torch.skip_gram`.
+Network, loss and the function to use: `skip_gram` of `recsys.torch` or `recsys.paddle`.
 """
 
 from collections.abc import Callable, Sequence

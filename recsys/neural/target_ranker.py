@@ -1,6 +1,7 @@
 r"""The target ranker as a recommender of a shop, whichever the framework.
 
-Network, loss and the class to use: `recsys.torch.target_ranker`. Here are settings,
+Network, loss and the class to use: `target_ranker` of `recsys.torch` or `recsys.paddle`. Here are
+settings,
 questions and drawn candidates as batches, scores for customers.
 
 Trained on every basket but each customer's first, against negatives drawn by
@@ -25,7 +26,7 @@ import numpy as np
 from recsys.batches.candidates import Batch, Candidates, batches, draw
 from recsys.batches.questions import coming, every_basket
 from recsys.batches.sequences import PADDING
-from recsys.checks import check_counts
+from recsys.checks import check_counts, check_dropout
 from recsys.data import Interactions
 from recsys.neural.recommender import NetworkRecommender, log_digest
 from recsys.recommender import histories, require_taken
@@ -85,8 +86,19 @@ class TargetRankerConfig:
         check_counts(
             self, "dim", "hidden_dim", "max_length", "n_negatives", "batch_size"
         )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout: expected from 0 to below 1, got {self.dropout}")
+        check_dropout(self.dropout)
+
+
+def group_ids(groups: np.ndarray) -> np.ndarray:
+    """Tell the id of the group of each padded id of an item.
+
+    Args:
+        groups: int (n_items,), from 0.
+
+    Returns:
+        int64 (n_items + 1,), a group's number + 1, and 0 for padding.
+    """
+    return np.concatenate([[0], np.asarray(groups, dtype=np.int64) + 1])
 
 
 class TargetRankerRecommender(NetworkRecommender):

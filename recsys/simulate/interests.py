@@ -100,26 +100,26 @@ def planted_interests(
     _check(
         n_users, n_interests, length, n_topics, n_styles, items_per_style, stay, noise
     )
-    random = np.random.default_rng(seed)
-    topics = random.permuted(np.tile(np.arange(n_topics), (n_users, 1)), axis=1)[
+    rng = np.random.default_rng(seed)
+    topics = rng.permuted(np.tile(np.arange(n_topics), (n_users, 1)), axis=1)[
         :, :n_interests
     ]
-    styles = random.integers(n_styles, size=(n_users, n_interests))
+    styles = rng.integers(n_styles, size=(n_users, n_interests))
     users = np.arange(n_users)
-    current = random.integers(n_interests, size=n_users)
+    current = rng.integers(n_interests, size=n_users)
     items = np.empty((n_users, length), dtype=np.int64)
     for step in range(length):
         style = np.where(
-            random.random(n_users) < noise,
-            random.integers(n_styles, size=n_users),
+            rng.random(n_users) < noise,
+            rng.integers(n_styles, size=n_users),
             styles[users, current],
         )
         group = topics[users, current] * n_styles + style
-        items[:, step] = group * items_per_style + random.integers(
+        items[:, step] = group * items_per_style + rng.integers(
             items_per_style, size=n_users
         )
-        moves = random.random(n_users) >= stay
-        current = np.where(moves, random.integers(n_interests, size=n_users), current)
+        moves = rng.random(n_users) >= stay
+        current = np.where(moves, rng.integers(n_interests, size=n_users), current)
     n_items = n_topics * n_styles * items_per_style
     groups = np.arange(n_items) // items_per_style
     log = Interactions.from_sequences(items, np.arange(n_items))
@@ -141,12 +141,19 @@ def _check(
     }
     for name, count in counts.items():
         if count < 1:
-            raise ValueError(f"{name} must be at least 1; {count} came.")
+            raise ValueError(
+                f"{name}: expected at least 1, got {count}; there is nothing to draw"
+            )
     if n_interests > n_topics:
         raise ValueError(
-            f"n_interests must be at most n_topics = {n_topics}; {n_interests} came."
+            f"n_interests: expected at most the {n_topics} of n_topics, got {n_interests}; "
+            "a viewer has no topic twice"
         )
     if not 0 <= stay < 1:
-        raise ValueError(f"stay must be from 0 to below 1; {stay} came.")
+        raise ValueError(
+            f"stay: expected from 0 to below 1, got {stay}; at 1 no session would end"
+        )
     if not 0 <= noise <= 1:
-        raise ValueError(f"noise must be from 0 to 1; {noise} came.")
+        raise ValueError(
+            f"noise: expected a share from 0 to 1, got {noise}; 0 draws no style evenly"
+        )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from recsys.checks import check_finite
 from recsys.data import ImpressionLog, Impressions, Interactions
 
 
@@ -103,8 +104,8 @@ def planted_readers(
     """
     n_articles, n_topics = np.shape(fit)
     _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness)
-    random = np.random.default_rng(seed)
-    drawn = random.permuted(np.tile(np.arange(n_topics), (n_readers, 1)), axis=1)[
+    rng = np.random.default_rng(seed)
+    drawn = rng.permuted(np.tile(np.arange(n_topics), (n_readers, 1)), axis=1)[
         :, :n_interests
     ]
     planted = drawn if interests is None else _planted(interests, drawn.shape, n_topics)
@@ -118,30 +119,30 @@ def planted_readers(
     shown = np.empty((n_readers, n_impressions, n_shown), dtype=np.int64)
     clicked = np.empty((n_readers, n_impressions), dtype=np.int64)
     for step in range(n_impressions):
-        topic = planted[everyone, random.integers(n_interests, size=n_readers)]
-        slate = _slate(sharpness * np.asarray(fit)[:, topic].T, unread, n_shown, random)
+        topic = planted[everyone, rng.integers(n_interests, size=n_readers)]
+        slate = _slate(sharpness * np.asarray(fit)[:, topic].T, unread, n_shown, rng)
         worth = np.take_along_axis(taste, slate, axis=1)
-        shown[:, step], clicked[:, step] = slate, _draw(worth, random)
+        shown[:, step], clicked[:, step] = slate, _draw(worth, rng)
         unread[everyone, slate[everyone, clicked[:, step]]] = False
     return PlantedReaders(
         _log(shown, clicked, n_articles), np.asarray(fit), planted, sharpness
     )
 
 
-def _draw(utilities: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _draw(utilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A column of each row, drawn by softmax of the row: the largest after Gumbel noise."""
-    return (utilities + random.gumbel(size=utilities.shape)).argmax(axis=1)
+    return (utilities + rng.gumbel(size=utilities.shape)).argmax(axis=1)
 
 
 def _slate(
-    liking: np.ndarray, unread: np.ndarray, n_shown: int, random: np.random.Generator
+    liking: np.ndarray, unread: np.ndarray, n_shown: int, rng: np.random.Generator
 ) -> np.ndarray:
     """One unread article by softmax of liking (n_readers, n_articles), others evenly; shuffled."""
-    picked = _draw(np.where(unread, liking, -np.inf), random)[:, None]
-    lottery = np.where(unread, random.random(unread.shape), 2.0)
+    picked = _draw(np.where(unread, liking, -np.inf), rng)[:, None]
+    lottery = np.where(unread, rng.random(unread.shape), 2.0)
     np.put_along_axis(lottery, picked, 2.0, axis=1)
     others = np.argpartition(lottery, n_shown - 1, axis=1)[:, : n_shown - 1]
-    return random.permuted(np.hstack([picked, others]), axis=1)
+    return rng.permuted(np.hstack([picked, others]), axis=1)
 
 
 def _log(shown: np.ndarray, clicked: np.ndarray, n_articles: int) -> ImpressionLog:
@@ -187,10 +188,14 @@ def _planted(
 ) -> np.ndarray:
     interests = np.asarray(interests)
     if interests.shape != shape:
-        raise ValueError(f"interests must have shape {shape}; {interests.shape} came.")
+        raise ValueError(
+            f"interests: expected one row a reader, {shape}, got {interests.shape}; mend the "
+            "counts or the array"
+        )
     if interests.min() < 0 or interests.max() >= n_topics:
         raise ValueError(
-            f"interests must be topics from 0 to {n_topics - 1}; {interests.min()} to {interests.max()} came."
+            f"interests: expected topics from 0 to {n_topics - 1}, got {interests.min()} to "
+            f"{interests.max()}; they are columns of fit"
         )
     return interests
 
@@ -198,22 +203,26 @@ def _planted(
 def _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness) -> None:
     n_articles, n_topics = np.shape(fit)
     if not 0 <= sharpness < np.inf:
-        raise ValueError(f"sharpness must be at least 0; {sharpness} came.")
-    if not np.isfinite(fit).all():
-        raise ValueError("fit must hold finite numbers only.")
+        raise ValueError(
+            f"sharpness: expected a finite number of at least 0, got {sharpness}; 0 clicks evenly"
+        )
+    check_finite("fit", np.asarray(fit))
     for name, count in {
         "n_readers": n_readers,
         "n_interests": n_interests,
         "n_impressions": n_impressions,
     }.items():
         if count < 1:
-            raise ValueError(f"{name} must be at least 1; {count} came.")
+            raise ValueError(
+                f"{name}: expected at least 1, got {count}; there is nothing to draw"
+            )
     if n_interests > n_topics:
         raise ValueError(
-            f"n_interests must be at most the {n_topics} topics of fit; {n_interests} came."
+            f"n_interests: expected at most the {n_topics} topics of fit, got {n_interests}; "
+            "a reader has no topic twice"
         )
     if not 2 <= n_shown <= n_articles - n_impressions:
         raise ValueError(
-            f"n_shown must be from 2 to {n_articles - n_impressions}, so that {n_impressions} slates can "
-            f"be drawn from {n_articles} articles without what was clicked; {n_shown} came."
+            f"n_shown: expected from 2 to {n_articles - n_impressions}, got {n_shown}; "
+            f"{n_impressions} slates are drawn from {n_articles} articles without what was clicked"
         )

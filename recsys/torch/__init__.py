@@ -8,8 +8,7 @@ what they are fed, and how they are fitted and asked, stands in `recsys.neural`.
 step*: `output_losses`, `optimisation`, `engine`. And `lightning`, the road to many
 machines.
 
-`recsys.paddle` is the twin, so far of `functional`, `cross_attention`, `multi_head`,
-`pooling` and `parameters`. File names, class names, argument names and docstrings are
+`recsys.paddle` is the twin. File names, class names, argument names and docstrings are
 the same in both, and neither imports the other. Importing this package loads the
 framework through `recsys.runtime`, which sets its threads.
 """

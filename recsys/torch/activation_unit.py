@@ -5,7 +5,7 @@ score(c, h) = <v, PReLU(W_c c + W_h h + W_p (c * h) + b)> + v_0
 and the output is the sum of score times value over the real items. Since the scores are
 not normalised, a history with more of what the candidate resembles gives a longer
 vector: the strength of an interest stays. A softmax over the same kind of score is
-`recsys.torch.cross_attention.TargetAttention`.
+`cross_attention.TargetAttention`.
 
 The paper sums over padded items too where an implementation forgets the mask; here an
 item that is not real weighs exactly zero.
@@ -33,6 +33,7 @@ class ActivationUnit(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int = 36):
         super().__init__()
+        self.hidden_dim = hidden_dim
         self.candidate = projection(dim, hidden_dim, bias=True)
         self.item = projection(dim, hidden_dim)
         self.product = projection(dim, hidden_dim)
@@ -68,12 +69,11 @@ class ActivationUnit(nn.Module):
             gated.flatten(1, 2) @ items.mT
         )  # (batch, candidates * hidden, length), no tensor of all c * h
         product = product.unflatten(
-            1, (query.shape[1], -1)
+            1, (-1, self.hidden_dim)
         )  # (batch, candidates, hidden, length)
         asked = self.candidate(query)[..., None]  # (batch, candidates, hidden, 1)
-        singles = (
-            asked + self.item(items).mT[:, None]
-        )  # (batch, candidates, hidden, length)
+        told = self.item(items).mT[:, None]  # (batch, 1, hidden, length)
+        singles = asked + told  # (batch, candidates, hidden, length)
         hidden = singles + product  # (batch, candidates, hidden, length)
         hidden = torch.where(hidden > 0, hidden, self.slope * hidden)  # PReLU
         scores = self.score.weight @ hidden  # (batch, candidates, 1, length)

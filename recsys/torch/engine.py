@@ -1,4 +1,4 @@
-"""What is asked of PyTorch: a gradient, an update, arrays in and arrays out.
+"""What is asked of the framework: a gradient, an update, arrays in and arrays out.
 
 Batches, weights and what a network says go from arrays to tensors and back here (dropout's
 masks and copies between twins: `parameters`). The loop that uses it is
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recsys.checks import check_weights
 from recsys.torch.optimisation import (
     adamw,
     clip_gradients,
@@ -21,7 +22,7 @@ from recsys.torch.optimisation import (
     set_learning_rate,
     unpack_state,
 )
-from recsys.torch.parameters import draw_from
+from recsys.torch.parameters import draw_from, load_arrays, to_arrays
 from recsys.training.loop import FitConfig
 
 
@@ -71,7 +72,7 @@ class Engine:
         config: learning rate, weight decay, longest gradient.
         optimizer: from network and config to an optimizer, `adamw` by default. The
             rates of its groups are peaks of the cycle; gradients may be sparse; all
-            that changes in it is in its `state`, for each parameter dense tensors and
+            that changes in it is its state of each parameter, dense tensors and
             numbers.
     """
 
@@ -84,10 +85,9 @@ class Engine:
     ):
         self.network, self.loss, self.config = network, loss, config
         self.optimizer = optimizer(network, config)
-        shapes = {
-            name: list(tensor.shape) for name, tensor in network.state_dict().items()
-        }
+        shapes = {name: list(array.shape) for name, array in self.weights().items()}
         self.identity = {
+            "framework": "torch",
             "class": type(network).__name__,
             "optimizer": type(self.optimizer).__name__,
             "shapes": shapes,
@@ -123,34 +123,20 @@ class Engine:
         self.network.train(on)
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Copies of parameters and buffers, by name, as the framework stores them."""
-        state = self.network.state_dict()
-        return {name: tensor.detach().numpy().copy() for name, tensor in state.items()}
+        """Copies of parameters and buffers, by name, in the layout of both twins."""
+        return to_arrays(self.network)
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Put parameters and buffers back.
 
         Args:
-            weights: what `weights` of a network like this gave.
+            weights: what `weights` of a network like this gave, of either twin.
 
         Raises:
             ValueError: another name, shape or dtype, or a number that is not finite.
         """
-        expected, got = _kinds(self.weights()), _kinds(weights)
-        for name in sorted({*expected, *got}):
-            if expected.get(name) != got.get(name):
-                raise ValueError(
-                    f"weights: expected {name} as {expected.get(name)}, got {got.get(name)}; "
-                    "give those of a network made with the same arguments"
-                )
-            if not np.isfinite(weights[name]).all():
-                raise ValueError(
-                    f"weights: expected finite numbers, got others in {name}; train again"
-                )
-        state = {
-            name: torch.from_numpy(np.array(array)) for name, array in weights.items()
-        }
-        self.network.load_state_dict(state)
+        check_weights(self.weights(), weights)
+        load_arrays(self.network, weights)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What changes in the optimizer: arrays, and numbers, by "parameter:key"."""
@@ -161,14 +147,6 @@ class Engine:
         """Put it back."""
         packed = {}
         for name, value in state.items():
-            packed[name] = (
-                torch.from_numpy(np.array(value))
-                if isinstance(value, np.ndarray)
-                else value
-            )
+            is_array = isinstance(value, np.ndarray)
+            packed[name] = torch.tensor(value) if is_array else value
         unpack_state(self.network, self.optimizer, packed)
-
-
-def _kinds(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple]:
-    """Shape and dtype of each."""
-    return {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}

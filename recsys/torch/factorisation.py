@@ -28,7 +28,7 @@ class BiasedFactorisation(nn.Module):
 
     def __init__(self, n_users: int, n_items: int, dim: int, mean: float):
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("mean", torch.full((), mean))
         self.user_bias = nn.Parameter(torch.zeros(n_users))
         self.item_bias = nn.Parameter(torch.zeros(n_items))
         self.user_factors = nn.Parameter(0.1 * torch.randn(n_users, dim))
@@ -54,8 +54,10 @@ class BiasedFactorisation(nn.Module):
         item_bias = self.item_bias[items]  # (...)
         user_factors = self.user_factors[users]  # (..., dim)
         item_factors = self.item_factors[items]  # (..., dim)
-        biases = user_bias**2 + item_bias**2  # (...)
-        factors = (user_factors**2).sum(-1) + (item_factors**2).sum(-1)  # (...)
+        biases = user_bias.square() + item_bias.square()  # (...)
+        user_squares = user_factors.square().sum(-1)  # (...)
+        item_squares = item_factors.square().sum(-1)  # (...)
+        factors = user_squares + item_squares  # (...)
         return biases + factors
 
 
@@ -77,7 +79,7 @@ def rating_loss(
     users, items, ratings = batch  # (batch,) each
     errors = network(users, items) - ratings  # (batch,)
     penalties = network.penalty(users, items)  # (batch,)
-    losses = errors**2 + l2 * penalties  # (batch,)
+    losses = errors.square() + l2 * penalties  # (batch,)
     return losses.mean()
 
 

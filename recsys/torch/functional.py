@@ -16,6 +16,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from recsys.checks import (
     check_mask,
@@ -54,7 +55,7 @@ def causal_mask(length: int) -> Tensor:
     Returns:
         Boolean (length, length), True at (i, j) where j <= i.
     """
-    return torch.tril(torch.ones(length, length, dtype=torch.bool))
+    return torch.ones(length, length, dtype=torch.bool).tril()
 
 
 def softmax(
@@ -96,15 +97,17 @@ def softmax_(scores: Tensor, mask: Tensor | None = None) -> Tensor:
         ValueError: a mask of the wrong shape or dtype.
     """
     if mask is None:
-        return torch.softmax(scores, dim=-1)
+        return F.softmax(scores, dim=-1)
     check_mask(mask, scores.shape)
     attends = mask.any(dim=-1, keepdim=True)  # (..., queries, 1)
     bias = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(
         ~mask & attends, -math.inf
     )
-    scores.add_(bias)
-    weights = torch.softmax(scores, dim=-1)  # (..., queries, keys)
-    return weights * attends.to(scores.dtype)
+    shape = scores.shape
+    scores = scores.add_(bias.expand(shape))  # what an exported graph goes on with
+    weights = F.softmax(scores, dim=-1)  # (..., queries, keys)
+    real = mask.to(scores.dtype)  # 0 or 1
+    return weights * real.expand(shape)
 
 
 def scaled_dot_scores(query: Tensor, key: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ from recsys.runtime import person_watches
 from recsys.torch.engine import tensors
 from recsys.torch.optimisation import adamw, clip_gradients, set_learning_rate
 from recsys.torch.parameters import draw_from
-from recsys.training.loop import FitConfig, one_cycle, rows, step_rng
+from recsys.training.loop import FitConfig, check_targets, one_cycle, rows, step_rng
 
 
 def fit_with_lightning(
@@ -66,8 +66,9 @@ def fit_with_lightning(
         the targets of the last epoch.
 
     Raises:
-        ValueError: a gradient that is not finite, before it reaches the weights, or
-            arrays of a batch that cannot be shared between processes.
+        ValueError: a gradient that is not finite, before it reaches the weights, an
+            epoch without a target, or arrays of a batch that cannot be shared between
+            processes.
     """
     options = {
         "max_epochs": config.epochs,
@@ -146,6 +147,7 @@ class _Steps(LightningModule):
             self._sum_of_processes(self.loss_sum),
             self._sum_of_processes(self.targets),
         )
+        check_targets(targets, self.current_epoch)
         self.log("mean_loss", loss_sum / targets)
 
     def _sum_of_processes(self, value: float) -> float:
@@ -175,7 +177,8 @@ class _Steps(LightningModule):
         value = self.loss(
             self.network, tuple(tensor.to(self.device) for tensor in tensors(used))
         )
-        return value, own, own / total * processes
+        share = own / max(total, 1) * processes  # of a batch without targets 0
+        return value, own, share
 
 
 def _as_it_is(batch: Any) -> Any:

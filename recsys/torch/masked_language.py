@@ -113,7 +113,7 @@ class MaskedLanguageModel(nn.Module):
     def mean_state(self, ids: Tensor) -> Tensor:
         """Average the states of the real words: (batch, dim), zero without one."""
         states, _ = self.states(ids)  # (batch, length, dim)
-        real = (ids != PADDING)[:, :, None]  # (batch, length, 1)
+        real = (ids != PADDING)[:, :, None].to(states.dtype)  # (batch, length, 1)
         total = (states * real).sum(1)  # (batch, dim)
         count = real.sum(1).clamp(min=1)  # (batch, 1)
         return total / count

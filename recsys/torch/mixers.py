@@ -45,7 +45,8 @@ def causal_ages(ids: Tensor) -> tuple[Tensor, Tensor]:
     itself = torch.eye(length, dtype=torch.bool, device=ids.device)
     past = square.tril()  # (length, length)
     may = past & real[:, None, :] | itself  # (batch, length, length)
-    mask = torch.zeros_like(age).masked_fill(~may, -math.inf)  # (batch, length, length)
+    zero = torch.zeros_like(age)  # (batch, length, length)
+    mask = zero.masked_fill(~may, -math.inf)  # (batch, length, length)
     return age[:, None], mask[:, None]
 
 
@@ -74,17 +75,17 @@ class Mixer(nn.Module):
         Returns:
             Output (batch, length, dim) and weights (batch, heads, length, length).
         """
-        weights = torch.softmax(
-            self.scores(items, age) + mask, dim=-1
-        )  # (batch, heads, length, length)
-        mixed = weights @ self.heads(
-            self.value(items)
-        )  # (batch, heads, length, dim / heads)
-        return self.output(mixed.transpose(1, 2).flatten(2)), weights
+        scores = self.scores(items, age) + mask  # (batch, heads, length, length)
+        weights = F.softmax(scores, dim=-1)  # (batch, heads, length, length)
+        value = self.heads(self.value(items))  # (batch, heads, length, dim / heads)
+        mixed = (weights @ value).transpose(1, 2)  # (batch, length, heads, dim / heads)
+        return self.output(mixed.flatten(2)), weights
 
     def heads(self, projected: Tensor) -> Tensor:
         """(batch, length, dim) to (batch, heads, length, dim / heads)."""
-        return projected.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+        batch, length, dim = projected.shape
+        split = (batch, length, self.n_heads, dim // self.n_heads)
+        return projected.reshape(split).transpose(1, 2)
 
     def scores(self, items: Tensor, age: Tensor) -> Tensor:
         """Scores (batch, heads, length, length), or what is added up to that."""
@@ -97,9 +98,8 @@ class DecayMixer(Mixer):
     def __init__(self, dim: int, n_heads: int):
         super().__init__(dim, n_heads)
         slopes = 2.0 ** (-8 * torch.arange(1, n_heads + 1) / n_heads)
-        self.raw_rate = nn.Parameter(
-            torch.log(torch.expm1(slopes))
-        )  # softplus gives the slopes back
+        start = torch.log(torch.expm1(slopes))  # softplus gives the slopes back
+        self.raw_rate = nn.Parameter(start)
 
     def rate(self) -> Tensor:
         """How much the score falls with each item, (heads,), above 0."""
@@ -117,26 +117,27 @@ class AttentionMixer(DecayMixer):
         self.query, self.key = projection(dim, dim), projection(dim, dim)
 
     def scores(self, items: Tensor, age: Tensor) -> Tensor:
-        query, key = self.heads(self.query(items)), self.heads(self.key(items))
-        return query @ key.mT / math.sqrt(query.shape[-1]) + super().scores(items, age)
+        query = self.heads(self.query(items))  # (batch, heads, length, dim / heads)
+        key = self.heads(self.key(items))  # (batch, heads, length, dim / heads)
+        content = query @ key.mT / math.sqrt(query.shape[-1])
+        return content + super().scores(items, age)  # (batch, heads, length, length)
 
 
 class MeanMixer(Mixer):
     """The plain mean of the past, in every head."""
 
     def scores(self, items: Tensor, age: Tensor) -> Tensor:
-        return torch.zeros_like(age).expand(-1, self.n_heads, -1, -1)
+        even = torch.zeros_like(age, dtype=items.dtype)
+        return even.expand(-1, self.n_heads, -1, -1)
 
 
 class LastMixer(Mixer):
     """The newest item alone, in every head."""
 
     def scores(self, items: Tensor, age: Tensor) -> Tensor:
-        return (
-            torch.zeros_like(age)
-            .masked_fill(age > 0, -math.inf)
-            .expand(-1, self.n_heads, -1, -1)
-        )
+        even = torch.zeros_like(age, dtype=items.dtype)
+        newest = even.masked_fill(age > 0, -math.inf)
+        return newest.expand(-1, self.n_heads, -1, -1)
 
 
 MIXERS = {

@@ -23,7 +23,6 @@ the dot product: Rendle and others, 2020 (https://arxiv.org/abs/2005.09683, sect
 """
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +38,6 @@ from recsys.neural.ncf import (
 )
 from recsys.torch import engine
 from recsys.torch.parameters import projection
-
-STEPS = 30
-"""Steps in which a stranger's vector is solved for; more change nothing printed."""
 
 
 def embedding(count: int, dim: int) -> nn.Embedding:
@@ -98,8 +94,9 @@ class DotProduct(PairNetwork):
     def __init__(self, n_users: int, n_items: int, config: DotProductConfig):
         super().__init__(n_users, n_items, config.dim + 1, config)
         self.constant = nn.Parameter(torch.zeros(()))
-        for table in (self.users, self.items):
-            nn.init.zeros_(table.weight[:, -1])
+        with torch.no_grad():
+            self.users.weight[:, -1] = 0
+            self.items.weight[:, -1] = 0
 
     def logits(self, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
         """Logits (...) of vectors (..., dim + 1)."""
@@ -151,12 +148,11 @@ class Tower(nn.Module):
 
     def forward(self, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
         """Logits (...) of vectors (..., dim)."""
-        first = self.first_user(user_vectors) + self.first_item(
-            item_vectors
-        )  # (..., hidden[0])
-        states = torch.relu(first)  # (..., hidden[0])
+        of_user = self.first_user(user_vectors)  # (..., hidden[0])
+        of_item = self.first_item(item_vectors)  # (..., hidden[0])
+        states = F.relu(of_user + of_item)  # (..., hidden[0])
         for layer in self.hidden:
-            states = torch.relu(layer(states))  # (..., hidden)
+            states = F.relu(layer(states))  # (..., hidden)
         return self.output(states)[..., 0]
 
 
@@ -192,9 +188,8 @@ class NeuMF(PairNetwork):
 
     def logits(self, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
         """Logits (...) of vectors (..., 2 dim)."""
-        dim = self.config.dim
-        gmf_user, mlp_user = user_vectors.split(dim, dim=-1)  # (..., dim) each
-        gmf_item, mlp_item = item_vectors.split(dim, dim=-1)  # (..., dim) each
+        gmf_user, mlp_user = user_vectors.chunk(2, -1)  # (..., dim) each
+        gmf_item, mlp_item = item_vectors.chunk(2, -1)  # (..., dim) each
         gmf = self.product(gmf_user * gmf_item)[..., 0]  # (...)
         mlp = self.tower(mlp_user, mlp_item)  # (...)
         return gmf + mlp
@@ -217,137 +212,29 @@ def pair_loss(network: PairNetwork, batch: tuple[Tensor, Tensor, Tensor]) -> Ten
     item_vectors = network.items(items)  # (batch, dim)
     logits = network.logits(user_vectors, item_vectors)  # (batch,)
     entropy = F.binary_cross_entropy_with_logits(logits, labels)  # scalar
-    squares = (user_vectors**2).sum() + (item_vectors**2).sum()
+    squares = user_vectors.square().sum() + item_vectors.square().sum()
     penalty = network.config.l2 * squares
     return entropy + penalty / len(labels)
 
 
-class Expansion(NamedTuple):
-    """The expected loss of each user around a vector, to second order."""
-
-    loss: Tensor  # (n,)
-    gradient: Tensor  # (n, dim)
-    curvature: Tensor  # (n, dim, dim), without the penalty's part
-
-
-@torch.no_grad()
-def solve_users(network: PairNetwork, seen: Tensor, start: Tensor) -> Tensor:
-    """Find the vectors of users from what they took, everything else held fixed.
-
-    For each user the expected loss of `pair_loss` over all draws of negatives is
-    brought down from `start` by damped Gauss-Newton steps (Levenberg and Marquardt):
-    damping falls after a step that helped, and rises after one that did not, which is
-    taken back. Where logits are linear in the vector (GMF, dot product) this is
-    Newton's method, and the minimum is the only one; through the layers of an MLP it is
-    a good point nearby. Nothing is random, and no user has a part in another's vector.
-
-    Args:
-        network: in float64.
-        seen: float64 (n, n_items), 1 where taken.
-        start: float64 (dim,), such as the mean of the fitted users.
-
-    Returns:
-        Float64 (n, dim); `start` where nothing was taken.
-    """
-    took_any = (seen > 0).any(1, keepdim=True)  # (n, 1)
-    weights = pair_weights(seen, network.config.negatives)  # (n, n_items)
-    vectors = start.repeat(len(seen), 1)  # (n, dim)
-    damping = torch.full_like(vectors[:, :1], 0.01)  # (n, 1)
-    here = expand(network, vectors, seen, weights)
-    for _ in range(STEPS):
-        step = damped_step(here, damping, network.config.l2)  # (n, dim)
-        tried = vectors - step * took_any  # (n, dim)
-        there = expand(network, tried, seen, weights)
-        helped = (there.loss < here.loss)[:, None]  # (n, 1)
-        vectors = torch.where(helped, tried, vectors)  # (n, dim)
-        here = Expansion(
-            torch.where(helped[:, 0], there.loss, here.loss),
-            torch.where(helped, there.gradient, here.gradient),
-            torch.where(helped[..., None], there.curvature, here.curvature),
-        )
-        damping = torch.where(helped, damping / 4, damping * 4)  # (n, 1)
-    return vectors
-
-
-def pair_weights(seen: Tensor, negatives: int) -> Tensor:
-    """Weigh each pair as often as it is met in an epoch, on average.
-
-    An item taken is met once; one not taken as often as it is drawn, which is
-    `negatives` times the number taken over the number not taken.
-
-    Args:
-        seen: float (n, n_items), 1 where taken.
-        negatives: items drawn for each one taken.
-
-    Returns:
-        Weights (n, n_items); rows sum to one, or are zero where nothing was taken.
-    """
-    taken = seen.sum(1, keepdim=True)  # (n, 1)
-    not_taken = seen.shape[1] - taken  # (n, 1)
-    draws = negatives * taken / not_taken.clamp(min=1)  # (n, 1)
-    met = torch.where(seen > 0, 1.0, draws)  # (n, n_items)
-    pairs = (1 + negatives) * taken  # (n, 1)
-    return met / pairs.clamp(min=1)
-
-
-def damped_step(here: Expansion, damping: Tensor, l2: float) -> Tensor:
-    """The step (n, dim) to the expansion's minimum, shortened by damping (n, 1)."""
-    dim = here.gradient.shape[1]
-    identity = torch.eye(dim, dtype=damping.dtype)  # (dim, dim)
-    added = 2 * l2 + damping  # (n, 1)
-    ridge = added[..., None] * identity  # (n, dim, dim)
-    return torch.linalg.solve(here.curvature + ridge, here.gradient)
-
-
-def expand(
-    network: PairNetwork, vectors: Tensor, seen: Tensor, weights: Tensor
-) -> Expansion:
-    """Expand the expected loss of each user around a vector.
-
-    The curvature is Gauss and Newton's: that of the loss over the logits, carried
-    through their slopes, without the bend of the layers.
-
-    Args:
-        network: in float64.
-        vectors: (n, dim), one a user.
-        seen: (n, n_items), 1 where taken.
-        weights: (n, n_items), of the pairs.
-    """
-    l2 = network.config.l2
-    logits, slopes = logits_and_slopes(
-        network, vectors
-    )  # (n, n_items), (n, n_items, dim)
-    entropy = F.binary_cross_entropy_with_logits(
-        logits, seen, reduction="none"
-    )  # (n, n_items)
-    squares = (vectors**2).sum(1)  # (n,)
-    loss = (weights * entropy).sum(1) + l2 * squares  # (n,)
-
-    chance = torch.sigmoid(logits)  # (n, n_items)
-    errors = weights * (chance - seen)  # (n, n_items)
-    pull = errors[:, None] @ slopes  # (n, 1, dim)
-    gradient = pull[:, 0] + 2 * l2 * vectors  # (n, dim)
-
-    bends = weights * chance * (1 - chance)  # (n, n_items)
-    bent = bends[..., None] * slopes  # (n, n_items, dim)
-    curvature = slopes.mT @ bent  # (n, dim, dim)
-    return Expansion(loss, gradient, curvature)
-
-
 def logits_and_slopes(network: PairNetwork, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (n, n_items) of vectors (n, dim), and their slopes (n, n_items, dim).
+    """Logits of vectors with every item, and how they rise with the vector.
 
-    A slope is the derivative of a logit by its user's vector.
+    Args:
+        network: any of them.
+        vectors: float (n, dim), one a user.
+
+    Returns:
+        Logits (n, n_items), and the derivative of each by its vector,
+        (n, n_items, dim).
     """
     n_items = len(network.items.weight)
-    copies = (
-        vectors[:, None].repeat(1, n_items, 1).requires_grad_()
-    )  # (n, n_items, dim)
+    copies = vectors.detach()[:, None].repeat(1, n_items, 1)  # (n, n_items, dim)
+    copies.requires_grad_()
     with torch.enable_grad():
         logits = network.logits(copies, network.items.weight.detach())  # (n, n_items)
-        (slopes,) = torch.autograd.grad(
-            logits.sum(), copies
-        )  # each copy meets one item only
+        total = logits.sum()  # scalar; each copy meets one item only
+        (slopes,) = torch.autograd.grad(total, copies)  # (n, n_items, dim)
     return logits.detach(), slopes
 
 
@@ -355,25 +242,25 @@ class DotProductRecommender(ncf.DotProductRecommender):
     """The dot product in this framework; see `recsys.neural.ncf`."""
 
     engine, network_class = engine, DotProduct
-    loss, solve = pair_loss, solve_users
+    loss, slopes = pair_loss, logits_and_slopes
 
 
 class GMFRecommender(ncf.GMFRecommender):
     """GMF in this framework; see `recsys.neural.ncf`."""
 
     engine, network_class = engine, GMF
-    loss, solve = pair_loss, solve_users
+    loss, slopes = pair_loss, logits_and_slopes
 
 
 class MLPRecommender(ncf.MLPRecommender):
     """MLP in this framework; see `recsys.neural.ncf`."""
 
     engine, network_class = engine, MLP
-    loss, solve = pair_loss, solve_users
+    loss, slopes = pair_loss, logits_and_slopes
 
 
 class NeuMFRecommender(ncf.NeuMFRecommender):
     """NeuMF in this framework; see `recsys.neural.ncf`."""
 
     engine, network_class = engine, NeuMF
-    loss, solve = pair_loss, solve_users
+    loss, slopes = pair_loss, logits_and_slopes

@@ -13,6 +13,7 @@ Sources: Zhou and others (2018), section 4.3, for the sum without softmax; Hu an
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from recsys.batches.candidates import GAP_EDGES
 from recsys.batches.sequences import PADDING
@@ -36,12 +37,12 @@ class NextBasketAttention(nn.Module):
         super().__init__()
         self.config = config
         dim = config.dim
-        self.items = nn.Embedding(n_items + 1, dim, padding_idx=PADDING)
+        self.items = nn.Embedding(n_items + 1, dim)
         nn.init.normal_(self.items.weight, std=0.1)
-        self.query = nn.Linear(dim, dim, bias=False)
-        self.key = nn.Linear(dim, dim, bias=False)
-        self.value = nn.Linear(dim, dim, bias=False)
-        self.ask = nn.Linear(dim, dim, bias=False)
+        self.query = _square(dim)
+        self.key = _square(dim)
+        self.value = _square(dim)
+        self.ask = _square(dim)
         self.register_buffer("edges", torch.tensor(GAP_EDGES), persistent=False)
         self.gap = nn.Parameter(
             torch.zeros(len(GAP_EDGES) + 1)
@@ -66,12 +67,13 @@ class NextBasketAttention(nn.Module):
             Scores (batch, candidates) and attention weights
             (batch, candidates, length).
         """
-        real = (history != PADDING)[:, None, :]  # (batch, 1, length)
+        known = (history != PADDING)[:, None, :]  # (batch, 1, length)
+        real = known.expand(-1, candidates.shape[1], -1)  # (batch, candidates, length)
         same = self._same(history, candidates, real)  # (batch, candidates, length)
         asked = self.items(candidates)  # (batch, candidates, dim)
         read = self.items(history)  # (batch, length, dim)
         bucket = torch.bucketize(gaps, self.edges, right=True)  # (batch, length)
-        age = self.gap[bucket][:, None, :]  # (batch, 1, length)
+        age = self.gap[bucket][:, None, :].expand_as(same)  # as same
         logits = self.query(asked) @ self.key(read).mT  # (batch, candidates, length)
         logits = logits / self.config.dim**0.5
         logits = logits + age + self.same[0] * same
@@ -87,7 +89,7 @@ class NextBasketAttention(nn.Module):
         1 there, and 0 everywhere without `config.match`.
         """
         equal = candidates[:, :, None] == history[:, None, :]  # as same
-        same = (equal & real).float()  # (batch, candidates, length)
+        same = (equal & real).to(self.same.dtype)  # (batch, candidates, length)
         return same * float(self.config.match)
 
     def weigh(self, logits: Tensor, real: Tensor) -> Tensor:
@@ -95,12 +97,18 @@ class NextBasketAttention(nn.Module):
 
         An empty history has weights 0.
         """
+        shown = real.to(logits.dtype)  # (batch, candidates, length)
         if self.config.pooling == "sum":
-            return torch.sigmoid(logits) * real
+            return torch.sigmoid(logits) * shown
         if self.config.pooling == "mean":
             logits = torch.zeros_like(logits)
         logits = logits.masked_fill(~real, HIDDEN)
-        return torch.softmax(logits, dim=2) * real
+        return F.softmax(logits, dim=2) * shown
+
+
+def _square(dim: int) -> nn.Linear:
+    """A Linear layer (dim, dim) without bias, uniform up to 1 / sqrt(dim)."""
+    return nn.Linear(dim, dim, bias=False)
 
 
 def listwise_loss(network: NextBasketAttention, batch: tuple[Tensor, ...]) -> Tensor:
@@ -119,7 +127,7 @@ def listwise_loss(network: NextBasketAttention, batch: tuple[Tensor, ...]) -> Te
     *inputs, labels = batch
     scores, _ = network(*inputs)  # (batch, candidates)
     scores = scores.masked_fill(inputs[2] == PADDING, HIDDEN)  # (batch, candidates)
-    logs = torch.log_softmax(scores, dim=1)  # (batch, candidates)
+    logs = F.log_softmax(scores, dim=1)  # (batch, candidates)
     n_bought = labels.sum(1)  # (batch,)
     of_bought = (logs * labels).sum(1) / n_bought  # (batch,)
     return -of_bought.mean()

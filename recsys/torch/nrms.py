@@ -213,8 +213,9 @@ def click_loss(network: NRMS, batch: tuple[Tensor, ...]) -> Tensor:
     """
     articles, history, shown, clicked, skipped = batch
     scores, _ = network(articles, history, shown)  # (batch, width)
-    rivals = torch.where(skipped, scores, -torch.inf)  # (batch, width)
-    against = rivals.logsumexp(1, keepdim=True)  # (batch, 1), -inf without a skip
+    lowest = torch.finfo(scores.dtype).min  # finite: a row of it has a logsumexp
+    rivals = scores.masked_fill(~skipped, lowest)  # (batch, width)
+    against = rivals.logsumexp(1, keepdim=True)  # (batch, 1), lowest without a skip
     costs = F.softplus(against - scores)  # -log e^s / (e^s + sum of e^skipped)
     return costs[clicked].mean()
 

@@ -98,10 +98,8 @@ class RowwiseAdagrad(torch.optim.AdamW):
         state = self.state[parameter]
         if not state:
             state["row_square"] = torch.zeros(len(parameter), dtype=parameter.dtype)
-        rows, values = (
-            gradient.indices()[0],
-            gradient.values(),
-        )  # (touched,) and (touched, dim)
+        rows = gradient.indices()[0]  # (touched,)
+        values = gradient.values()  # (touched, dim)
         square = state["row_square"][rows] + values.square().mean(1)  # (touched,)
         state["row_square"][rows] = square
         step = values / (square.sqrt() + group["eps"])[:, None]  # (touched, dim)
@@ -158,8 +156,8 @@ def pack_state(
 
     Args:
         model: names the parameters.
-        optimizer: all that changes in it is in `optimizer.state`, for each parameter a
-            dict of dense tensors and plain numbers.
+        optimizer: all that changes in it is its state of each parameter, dense tensors
+            and plain numbers.
 
     Returns:
         Tensors and numbers, each by "parameter:key".
@@ -196,14 +194,11 @@ def unpack_state(
     parameters = dict(model.named_parameters())
     for place, value in packed.items():
         name, _, key = place.rpartition(":")
-        shape = getattr(value, "shape", ())
-        if name not in parameters or shape not in (
-            (),
-            parameters[name].shape[:1],
-            parameters[name].shape,
-        ):
+        shape = tuple(getattr(value, "shape", ()))
+        whole = tuple(parameters[name].shape) if name in parameters else None
+        if whole is None or shape not in ((), whole[:1], whole):
             raise ValueError(
-                f"optimizer: expected the state of a parameter of this model, got {place!r} of shape {tuple(shape)}; "
+                f"optimizer: expected the state of a parameter of this model, got {place!r} of shape {shape}; "
                 "give what was packed from a model like this"
             )
         optimizer.state[parameters[name]][key] = value

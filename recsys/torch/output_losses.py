@@ -18,6 +18,7 @@ import math
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 CHUNK = 128
 """Positions whose scores are held at a time; with 1,682 items they fit a cache."""
@@ -50,26 +51,22 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(
         ctx, states: Tensor, items: Tensor, targets: Tensor, chunk: int
     ) -> Tensor:
-        by_state = torch.empty_like(states)  # (positions, dim)
+        by_state = []
         by_item = torch.zeros_like(items)  # (n_items, dim)
         total = states.new_zeros(())
-        parts = zip(
-            states.split(chunk),
-            targets.split(chunk),
-            by_state.split(chunk),
-            strict=True,
-        )
-        for part, target, part_gradient in parts:
+        for start in range(0, len(states), chunk):
+            part = states[start : start + chunk]  # (chunk, dim)
+            target = targets[start : start + chunk]  # (chunk,)
             scores = part @ items.T  # (chunk, n_items)
-            gradient = torch.softmax(scores, dim=1)  # (chunk, n_items)
+            gradient = F.softmax(scores, dim=1)  # (chunk, n_items)
             # The largest weight is exp(largest score - log of the normaliser).
             log_normaliser = scores.amax(1) - gradient.amax(1).log()  # (chunk,)
             wanted = scores.gather(1, target[:, None])[:, 0]  # (chunk,)
             total += (log_normaliser - wanted).sum()
             gradient[torch.arange(len(part)), target] -= 1
-            torch.mm(gradient, items, out=part_gradient)
+            by_state.append(gradient @ items)
             by_item.addmm_(gradient.T, part)
-        ctx.save_for_backward(by_state, by_item)
+        ctx.save_for_backward(torch.cat(by_state), by_item)
         return total / len(states)
 
     @staticmethod
@@ -98,8 +95,6 @@ def sampled_softmax(
     n = negative_scores.shape[1]
     corrected = negative_scores - log_q - math.log(n)  # (positions, n)
     corrected = corrected.masked_fill(hits, -math.inf)  # (positions, n)
-    together = torch.cat(
-        [target_scores[:, None], corrected], dim=1
-    )  # (positions, 1 + n)
-    normaliser = together.logsumexp(1)  # (positions,)
+    together = [target_scores[:, None], corrected]
+    normaliser = torch.cat(together, dim=1).logsumexp(1)  # (positions,)
     return (normaliser - target_scores).mean()

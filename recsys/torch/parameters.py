@@ -3,13 +3,17 @@
 The frameworks start a Linear layer differently and store its weight transposed to each
 other, so the start is written out here, and arrays have one layout: (in, out), that of
 `inputs @ weight`. Arrays from one twin load into the other, and into the NumPy
-reference. Their random numbers never agree, so dropout draws its masks from a NumPy
-generator.
+reference; so does what `engine.weights` gives and a checkpoint holds. Their random
+numbers never agree, so dropout draws its masks from a NumPy generator.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from recsys.checks import check_arrays
 
 
 def projection(in_dim: int, out_dim: int, bias: bool = False) -> nn.Linear:
@@ -75,48 +79,43 @@ def draw_from(network: nn.Module, rng: np.random.Generator) -> None:
             layer.rng = rng
 
 
-def _named_parameters(layer: nn.Module):
-    """Yield (name, parameter, whether it is stored as (out, in))."""
-    for prefix, module in layer.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            stored_out_in = isinstance(module, nn.Linear) and name == "weight"
-            yield f"{prefix}.{name}".lstrip("."), parameter, stored_out_in
-
-
 def to_arrays(layer: nn.Module) -> dict[str, np.ndarray]:
-    """Copy a layer's parameters to NumPy, the matrices of Linear layers as (in, out).
+    """Copy what a layer keeps to NumPy, the matrices of Linear layers as (in, out).
 
     Args:
         layer: any layer or model.
 
     Returns:
-        Arrays by parameter name, the same names and shapes in both twins.
+        Parameters and buffers by name, the same names and shapes in both twins.
     """
+    turned = _stored_out_in(layer)
     arrays = {}
-    for name, parameter, stored_out_in in _named_parameters(layer):
-        array = parameter.detach().cpu().numpy()
-        arrays[name] = (array.T if stored_out_in else array).copy()
+    for name, tensor in layer.state_dict().items():
+        array = tensor.numpy(force=True)
+        arrays[name] = (array.T if name in turned else array).copy()
     return arrays
 
 
-def load_arrays(layer: nn.Module, arrays: dict[str, np.ndarray]) -> None:
+def load_arrays(layer: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
     """Copy NumPy arrays, as `to_arrays` of either twin gives them, into a layer.
 
     Args:
-        layer: any layer or model; its parameters keep their dtype.
-        arrays: one for each parameter, by name.
+        layer: any layer or model; what it keeps stays of the same dtype.
+        arrays: one for each parameter and buffer, by name.
 
     Raises:
         ValueError: a name is missing or unknown, or a shape differs.
     """
-    expected = {name: array.shape for name, array in to_arrays(layer).items()}
-    got = {name: np.shape(array) for name, array in arrays.items()}
-    if got != expected:
-        raise ValueError(
-            f"arrays: expected the names and shapes {expected}, got {got}; make both layers "
-            "with the same arguments"
-        )
+    check_arrays(to_arrays(layer), arrays)
+    turned = _stored_out_in(layer)
     with torch.no_grad():
-        for name, parameter, stored_out_in in _named_parameters(layer):
+        for name, tensor in layer.state_dict().items():
             array = np.asarray(arrays[name])
-            parameter.copy_(torch.tensor(array.T if stored_out_in else array))
+            tensor.copy_(torch.tensor(array.T if name in turned else array))
+
+
+def _stored_out_in(layer: nn.Module) -> set[str]:
+    """Names of the weights that the framework stores as (out, in)."""
+    named = layer.named_modules(remove_duplicate=False)
+    linear = [name for name, module in named if isinstance(module, nn.Linear)]
+    return {f"{name}.weight".lstrip(".") for name in linear}

@@ -59,7 +59,8 @@ def negative_sampling_loss(
         A scalar.
     """
     centres, neighbours, strangers = batch
-    words = torch.cat([neighbours[:, None], strangers], dim=1)  # (batch, 1 + negatives)
+    neighbour = neighbours[:, None]  # (batch, 1)
+    words = torch.cat([neighbour, strangers], dim=1)  # (batch, 1 + negatives)
     scores = model(centres, words)  # (batch, 1 + negatives)
     near, strange = scores[:, 0], scores[:, 1:]  # (batch,), (batch, negatives)
     of_neighbour = F.softplus(-near)  # (batch,)

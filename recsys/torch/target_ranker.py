@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from recsys.batches.candidates import GAP_EDGES
 from recsys.batches.sequences import PADDING
 from recsys.neural import target_ranker
-from recsys.neural.target_ranker import TargetRankerConfig
+from recsys.neural.target_ranker import TargetRankerConfig, group_ids
 from recsys.torch import engine
 from recsys.torch.activation_unit import ActivationUnit
 from recsys.torch.cross_attention import DotProductAttention
@@ -48,13 +48,11 @@ class TargetRanker(nn.Module):
         super().__init__()
         self.n_items, self.config = len(groups), config
         dim = config.dim
-        group_ids = np.concatenate(
-            [[0], np.asarray(groups, dtype=np.int64) + 1]
-        )  # (n_items + 1,), 0 for padding
-        self.register_buffer("groups", torch.from_numpy(group_ids), persistent=False)
+        of_ids = group_ids(groups)  # (n_items + 1,)
+        self.register_buffer("groups", torch.from_numpy(of_ids), persistent=False)
         self.register_buffer("edges", torch.tensor(GAP_EDGES), persistent=False)
         self.item = nn.Embedding(len(groups) + 1, dim)
-        self.group = nn.Embedding(int(group_ids.max()) + 1, dim)
+        self.group = nn.Embedding(int(of_ids.max()) + 1, dim)
         self.gap = nn.Embedding(len(GAP_EDGES) + 1, dim)
         nn.init.normal_(self.item.weight, std=0.1)
         nn.init.normal_(self.group.weight, std=0.5)
@@ -94,7 +92,7 @@ class TargetRanker(nn.Module):
         pooled, weights = self._pool(asked, events, gaps, real)
         parts = [asked, pooled, asked * pooled]
         if self.config.repeats:
-            parts.append(repeat_features(history, gaps, candidates))
+            parts.append(repeat_features(history, gaps, candidates, asked.dtype))
         read = torch.cat(
             parts, dim=-1
         )  # (batch, candidates, 3 * dim, and 3 with repeats)
@@ -129,8 +127,8 @@ class TargetRanker(nn.Module):
 
 def _newest(gaps: Tensor, real: Tensor) -> Tensor:
     """The smallest gap of the real events, (batch, 1)."""
-    far = torch.iinfo(gaps.dtype).max
-    return gaps.masked_fill(~real, far).min(dim=1, keepdim=True).values
+    far = torch.iinfo(torch.int32).max
+    return gaps.masked_fill(~real, far).amin(dim=1, keepdim=True)
 
 
 def _greatest(values: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,7 +141,9 @@ def _greatest(values: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     return best.masked_fill(~known, 0.0), shares * known.to(values.dtype)
 
 
-def repeat_features(history: Tensor, gaps: Tensor, candidates: Tensor) -> Tensor:
+def repeat_features(
+    history: Tensor, gaps: Tensor, candidates: Tensor, dtype: torch.dtype
+) -> Tensor:
     """Tell of each candidate whether it was bought before, how often, and how lately.
 
     A candidate that was bought already is allowed, since people buy again; this flags
@@ -152,6 +152,7 @@ def repeat_features(history: Tensor, gaps: Tensor, candidates: Tensor) -> Tensor
     Args:
         history, gaps: int64 (batch, length).
         candidates: int64 (batch, candidates).
+        dtype: of what is returned.
 
     Returns:
         (batch, candidates, 3): 1 if bought before, log of 1 + times, log of days since
@@ -160,17 +161,15 @@ def repeat_features(history: Tensor, gaps: Tensor, candidates: Tensor) -> Tensor
     equal = candidates[:, :, None] == history[:, None, :]  # (batch, candidates, length)
     real = history != PADDING  # (batch, length)
     same = equal & real[:, None, :]  # (batch, candidates, length)
-    times = same.sum(dim=-1).to(torch.float32)  # (batch, candidates)
-    days = gaps.clamp(min=1).to(torch.float32)  # (batch, length)
-    nearness = torch.where(
-        same, 1 / days[:, None, :], 0.0
-    )  # (batch, candidates, length)
-    newest = nearness.max(dim=-1).values  # (batch, candidates)
+    times = same.sum(dim=-1).to(dtype)  # (batch, candidates)
+    days = gaps.clamp(min=1).to(dtype)  # (batch, length)
+    nearness = same.to(dtype) / days[:, None, :]  # (batch, candidates, length)
+    newest = nearness.amax(dim=-1)  # (batch, candidates)
     bought = times > 0  # (batch, candidates)
     since = torch.where(
         bought, -torch.log(newest.clamp(min=1e-9)), 0.0
     )  # (batch, candidates)
-    return torch.stack([bought.to(torch.float32), torch.log1p(times), since], dim=-1)
+    return torch.stack([bought.to(dtype), torch.log1p(times), since], dim=-1)
 
 
 def purchase_loss(model: TargetRanker, batch: tuple[Tensor, ...]) -> Tensor:

@@ -5,9 +5,11 @@ name, under a name of its own, and renamed, so that a full disk, a kill or a sec
 writer leaves a whole file. What a writer that was killed has left beside it is removed
 by a later one. Nothing is pickled: to read a checkpoint never runs code. `identity`
 says what a checkpoint belongs to and is compared before a single number is used; a hash
-of numbers and state says that they are those that were written.
+of numbers and state says that they are those that were written. A run that trains
+with a checkpoint has it `alone`.
 """
 
+import errno
 import glob
 import hashlib
 import json
@@ -24,8 +26,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-FORMAT = 3
-"""Raised when the layout of a checkpoint changes; others are refused."""
+FORMAT = 4
+"""Raised when the layout of a checkpoint changes; others are refused.
+
+Since 4 the matrices of linear layers are (in, out), whichever framework wrote them, and
+digests tell the widths of floats apart.
+"""
 
 ABANDONED = 3600
 """Seconds after which a file that was never renamed counts as abandoned."""
@@ -44,26 +50,87 @@ def digest(*arrays: np.ndarray) -> str:
         16 hexadecimal digits of SHA-256 over kinds, shapes and values.
 
     Raises:
-        ValueError: an array of objects, whose bytes are addresses.
+        ValueError: an array of anything else, such as objects, whose bytes are
+            addresses.
     """
     total = hashlib.sha256()
     for array in map(np.asarray, arrays):
-        total.update(f"{array.dtype.kind}{array.shape}".encode())
-        total.update(_bytes(array))
+        kind, content = _content_of(array)
+        total.update(f"{kind}{array.shape}".encode())
+        total.update(content)
     return total.hexdigest()[:16]
 
 
-def _bytes(array: np.ndarray) -> bytes:
+def _content_of(array: np.ndarray) -> tuple[str, bytes]:
+    """The kind that an array counts as, which with its shape tells the length of its bytes."""
     kind = array.dtype.kind
-    if kind == "O":
+    if kind not in "biufcU":
         raise ValueError(
-            "arrays: expected numbers or text, got objects; convert them, for example with astype(str)"
+            f"arrays: expected numbers or text, got {array.dtype}; convert them, for example with astype(str)"
         )
-    if kind == "i":
-        array = array.astype("<i8")
     if kind == "U":
-        return json.dumps(array.tolist()).encode()
-    return array.tobytes()
+        return kind, json.dumps(array.tolist()).encode()
+    if kind == "i" or kind == "u" and array.max(initial=0) <= np.iinfo(np.int64).max:
+        array = array.astype("<i8")
+    else:
+        array = array.astype(array.dtype.newbyteorder("<"))
+    return array.dtype.str, array.tobytes()
+
+
+@contextmanager
+def alone(path: Path | None) -> Iterator[None]:
+    """Have a checkpoint to oneself while a run trains with it.
+
+    The system's lock on a file beside it ends with the process, however that ends: what
+    a kill leaves of the file holds nobody up. Where there is no such lock, or the place
+    cannot be written, nothing is held.
+
+    Args:
+        path: of the checkpoint, or None.
+
+    Raises:
+        BlockingIOError: another run has it.
+    """
+    held = None
+    if path is not None:
+        lock = path.with_name(f"{path.name}.lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held = _lock(lock)
+        except BlockingIOError as error:
+            message = (
+                "expected a checkpoint that no other run trains with, got one that is in use; "
+                "wait for that run, or give another place"
+            )
+            raise BlockingIOError(errno.EWOULDBLOCK, message, str(path)) from error
+        except ImportError:
+            pass  # Windows has no such lock
+        except OSError:
+            pass  # the first checkpoint will say what is wrong with the place
+    try:
+        yield
+    finally:
+        if held is not None:
+            with suppress(OSError):
+                lock.unlink()  # before it is let go, or it might be the next run's
+            os.close(held)
+
+
+def _lock(path: Path) -> int:
+    """Open and lock a file, which nobody must have removed in between."""
+    import fcntl
+
+    while True:
+        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(number)
+            raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(number), os.stat(path)):
+                return number
+        os.close(number)
 
 
 def write_checkpoint(

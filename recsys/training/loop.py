@@ -22,8 +22,9 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from recsys.checks import check_counts
 from recsys.runtime import person_watches
-from recsys.training.checkpoint import read_checkpoint, write_checkpoint
+from recsys.training.checkpoint import alone, read_checkpoint, write_checkpoint
 from recsys.training.curves import Curves
 from recsys.training.interrupts import Interrupts
 
@@ -90,20 +91,23 @@ class FitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "learning_rate", "clip_norm", "save_every"):
+        check_counts(self, "epochs", "save_every")
+        for name in ("learning_rate", "clip_norm"):
             value = getattr(self, name)
             if not value > 0:
                 raise ValueError(f"{name}: expected a number above 0, got {value}")
+        if not self.weight_decay >= 0:
+            raise ValueError(
+                f"weight_decay: expected at least 0, got {self.weight_decay}"
+            )
         if not 0 < self.warm_up < 1:
             raise ValueError(
                 f"warm_up: expected a share between 0 and 1, got {self.warm_up}"
             )
         if self.seed < 0:
             raise ValueError(f"seed: expected at least 0, got {self.seed}")
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(
-                f"patience: expected at least 1, or None, got {self.patience}"
-            )
+        if self.patience is not None:
+            check_counts(self, "patience")
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,19 @@ def rows(batch: tuple[np.ndarray, ...]) -> int:
     return len(batch[0])
 
 
+def check_targets(targets: float, epoch: int) -> None:
+    """Require that an epoch had something to learn from.
+
+    Raises:
+        ValueError: no target.
+    """
+    if not targets:
+        raise ValueError(
+            f"batches: expected at least one target in epoch {epoch}, got none, so there is no mean loss; "
+            "look at the batches and at what counts their targets"
+        )
+
+
 def fit(
     engine: Engine,
     batches: Callable[[int], Sequence[tuple[np.ndarray, ...]]],
@@ -172,7 +189,7 @@ def fit(
     """Train the network of an engine in place.
 
     Where `checkpoint` exists already, training goes on from it: call again with the
-    same arguments after a kill or an interrupt.
+    same arguments after a kill or an interrupt. One run at a time has it.
 
     Args:
         engine: network, loss and optimizer; the network is left in evaluation mode.
@@ -198,10 +215,11 @@ def fit(
 
     Raises:
         ValueError: a number that is not finite (the network then holds the last good
-            weights), a checkpoint of something else, patience without a metric, or no
-            batches.
+            weights), a checkpoint of something else, patience without a metric, no
+            batches, or an epoch without a target.
         KeyboardInterrupt: with the way to resume as its message.
-        OSError: a checkpoint could not be written; the one before is as it was.
+        OSError: a checkpoint could not be written; the one before is as it was. Or
+            another run trains with it (BlockingIOError).
     """
     if config.patience is not None and validate is None:
         raise ValueError(
@@ -210,10 +228,11 @@ def fit(
         )
     run = _Run(engine, config, checkpoint, identity or {}, count)
     try:
-        with Interrupts() as interrupts:
+        with alone(run.checkpoint), Interrupts() as interrupts:
             run.resume()
             run.curves = Curves(log, run.steps)
             run.train(batches, validate, interrupts)
+            run.heed(interrupts)  # of a run that was finished before, too
         run.restore_best()
     finally:
         engine.training(False)
@@ -264,7 +283,7 @@ class _Run:
             while not self.finished:
                 self.train_epoch(batches(self.epoch), interrupts)
                 self.close_epoch(validate)
-                self._heed(interrupts)
+                self.heed(interrupts)
                 bar.update()
 
     def train_epoch(self, batches: Sequence, interrupts: Interrupts) -> None:
@@ -276,7 +295,7 @@ class _Run:
         self.engine.training(True)
         while self.step < len(batches):
             self._take_step(batches[self.step], self.step / len(batches))
-            self._heed(interrupts)
+            self.heed(interrupts)
             due = self.steps % self.config.save_every == 0
             if due and self.step < len(batches):
                 # After the last step the epoch is closed first: one metric in the log.
@@ -305,7 +324,7 @@ class _Run:
                 f"{self.steps}; {self._saved()}; look at that batch, or lower the learning rate"
             )
 
-    def _heed(self, interrupts: Interrupts) -> None:
+    def heed(self, interrupts: Interrupts) -> None:
         if interrupts.came:
             raise KeyboardInterrupt(
                 f"interrupted after step {self.steps}; {self._saved()}"
@@ -313,7 +332,8 @@ class _Run:
 
     def close_epoch(self, validate: Callable | None) -> None:
         """Note the loss, ask for the metric, keep the weights if they are the best."""
-        means = {"mean_loss": self.loss_sum / max(self.targets, 1)}
+        check_targets(self.targets, self.epoch)
+        means = {"mean_loss": self.loss_sum / self.targets}
         if validate is not None:
             means["metric"] = self._read_metric(validate)
         else:

@@ -21,9 +21,20 @@ def test_a_user_whose_scores_are_all_alike_gets_zeros():
 def test_a_blend_is_the_weighted_sum_of_its_models(small):
     users, parts = np.array([3, 0, 11]), (EASE(5.0), Markov(), Popularity())
     blend = Blend(parts, (0.5, 0.3, 0.2)).fit(small)
+    with pytest.raises(ValueError, match="is not fitted"):
+        parts[0].score(users)  # copies were
+    fitted = [part.fit(small) for part in parts]
     for history in (None, small.of_users(np.array([5, 6, 7]))):
-        expected = sum(w * standardised(part.score(users, history)) for w, part in zip((0.5, 0.3, 0.2), parts))
+        expected = sum(w * standardised(part.score(users, history)) for w, part in zip((0.5, 0.3, 0.2), fitted))
         assert np.allclose(blend.score(users, history), expected)
+
+
+def test_a_blend_leaves_the_models_that_it_is_given_as_they_were(small):
+    """As an ensemble of scikit-learn: one that fails halfway would leave some on the new log."""
+    fitted, unfitted = EASE(5.0).fit(small), Markov()
+    blend = Blend([fitted, unfitted], [1.0, 1.0]).fit(small.select(small.users < 10))
+    assert fitted.interactions is small and not hasattr(unfitted, "interactions")
+    assert all(model.interactions is blend.interactions for model in blend.models)
 
 
 def test_one_model_alone_keeps_its_order(small):

@@ -71,7 +71,7 @@ def test_a_rate_at_the_limit_is_too_much():
 
 
 def test_a_log_without_days_and_one_with_nothing_left_are_named():
-    with pytest.raises(DataError, match='these times are in "second"'):
+    with pytest.raises(DataError, match='interactions: expected times in days, got "second"; divide'):
         taiw_filter(Interactions.from_ids([1], [1], [1.0], [1]))
     with pytest.raises(DataError, match="No row is left: users need 5 days and items 10 rows"):
         taiw_filter(Interactions.from_ids([1, 1], [1, 2], [1.0, 1.0], [1, 2], time_unit="day"))

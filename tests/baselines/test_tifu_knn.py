@@ -1,5 +1,7 @@
 """TIFU-KNN and UP-CF against slow literal versions, in dictionaries and loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -117,21 +119,13 @@ def test_planted_neighbours_lend_what_they_buy():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_batch_composition_never_changes_a_score(name):
-    log = shop(2)
-    model = MODELS[name]().fit(log)
-    together = model.score(np.arange(log.n_users))
-    assert all(np.allclose(model.score([user])[0], together[user], atol=1e-12) for user in range(log.n_users))
-
-
-@pytest.mark.parametrize("name", MODELS)
 def test_a_stranger_with_three_products_is_served_and_one_without_any_is_defined(name):
     log = shop(3)
     model = MODELS[name]().fit(log)
     stranger, nobody = (Interactions.from_sequences([items], log.item_ids) for items in ([4, 2, 7], []))
-    scores = model.score([0], history=stranger)[0]
+    scores = model.score([-1], history=stranger)[0]
     assert np.isfinite(scores).all() and set(np.argsort(-scores)[:3]) == {4, 2, 7}
-    assert np.isfinite(model.score([0], history=nobody)).all()
+    assert np.isfinite(model.score([-1], history=nobody)).all()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -139,7 +133,9 @@ def test_a_history_given_equals_the_history_fitted(name):
     """Nobody becomes their own neighbour by handing in what is known already."""
     log, users = shop(5), np.array([3, 0, 11])
     model = MODELS[name]().fit(log)
-    assert (model.score(users, history=log.of_users(users)) == model.score(users)).all()
+    own = log.of_users(users)
+    for history in (own, replace(own, user_ids=np.arange(3))):  # rows numbered by hand too
+        assert (model.score(users, history=history) == model.score(users)).all()
 
 
 def test_known_users_and_strangers_in_one_request_have_neighbours_of_their_own():
@@ -157,15 +153,6 @@ def test_a_stranger_counts_the_user_they_copy_as_a_neighbour():
     model = UPCF(3, 0.5, 1.0).fit(log)
     given = model.score([-1], history=log.of_users([2]))[0]
     assert np.allclose(given, model.score([2])[0] + model.shares[2].toarray()[0])
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_wrong_histories_and_unfitted_models_are_named(name):
-    with pytest.raises(ValueError, match="is not fitted: call fit"):
-        MODELS[name]().score([0])
-    model = MODELS[name]().fit(shop())
-    with pytest.raises(ValueError, match="over the 9 items the model was fitted on; it is over 3"):
-        model.score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
 
 
 def test_settings_out_of_range_are_named():

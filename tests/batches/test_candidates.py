@@ -243,7 +243,7 @@ def test_a_batch_holds_the_questions_in_the_order_asked_for_and_an_empty_history
 
 def test_bad_input_is_named(shop):
     questions = every_basket(shop)
-    with pytest.raises(ValueError, match="candidates: expected item indices from 0 to 6, got 7 at place 1"):
+    with pytest.raises(ValueError, match="candidates: expected indices from 0 to 6, got 7 at place 1"):
         Candidates(questions, np.zeros(2, dtype=int), np.array([3, 7]))
     with pytest.raises(ValueError, match="rows in the order of their questions"):
         Candidates(questions, np.array([1, 0]), np.array([3, 3]))

@@ -93,7 +93,7 @@ def test_an_epoch_holds_every_slate_once_in_an_order_of_its_own():
 def test_histories_and_articles_belong_to_the_impressions():
     good = log()
     fewer = Interactions.from_sequences([(), (3, 4)], np.arange(6))
-    with pytest.raises(DataError, match="histories: expected 4 users, one for each impression, found 2"):
+    with pytest.raises(DataError, match="histories: expected 4 users, one for each impression, got 2"):
         ImpressionLog(good.impressions, fewer, good.items)
     others = Interactions.from_sequences([(), (3,), (4,), (5,)], np.arange(1, 7))
     with pytest.raises(DataError, match="histories: expected the item ids of the impressions"):

@@ -150,6 +150,19 @@ def test_a_claim_says_what_was_measured(browser):
     page.close()
 
 
+@pytest.mark.parametrize("chosen", ["PaddlePaddle", "PyTorch"])
+def test_a_framework_that_is_chosen_stays_chosen_in_all_tabs_and_on_the_next_page(browser, pages, chosen):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((BUILT / "notebooks" / "weights.html").as_uri())
+    page.locator(".sd-tab-label", has_text=chosen).first.click()
+    for path in (path for path in pages if "sd-tab-set" in path.read_text("utf-8")):
+        page.goto(path.as_uri())
+        opened = page.locator(".sd-tab-set > input:checked + label").all_inner_texts()
+        assert opened and set(opened) == {chosen}, f"{path.name}: {opened}"
+    context.close()
+
+
 def contrast(back: str, ink: str) -> float:
     """WCAG contrast of two CSS colours given as rgb()."""
     def luminance(colour):

@@ -34,7 +34,7 @@ def test_an_unknown_name_is_one_line_and_status_1(root, command):
 def test_doctor_prints_a_line_a_requirement(root, movielens, tafeng):
     done = recsys("doctor", cwd=root)
     lines = done.stdout.strip().splitlines()
-    assert len(lines) == 4 + len(catalogue()) and all(line.startswith(("[ok] ", "[fail] ")) for line in lines)
+    assert len(lines) == 6 + len(catalogue()) and all(line.startswith(("[ok] ", "[fail] ")) for line in lines)
     assert done.returncode == 0, done.stdout
     assert all("optional: what needs it is skipped" in line or "hash" in line or " answers" in line
                for line in lines if any(f" {name}: " in line for name in catalogue() if entry(name).optional))
@@ -61,10 +61,10 @@ def test_damaged_copies_are_lines_of_doctor_where_and_fetch_and_no_traceback(roo
     for name, contents in files.items():
         [line] = [line for line in done.stdout.splitlines() if f" {name}: " in line]
         assert line.startswith(f"[fail] {name}: damaged in the cache")
-        assert any(file in line for file in contents) and "Mend:" in line
+        assert any(file in line for file in contents) and "mend:" in line
         assert line.endswith(f"recsys data fetch {name}")
         told = recsys("data", "where", name, cwd=root, **where_to)
-        assert told.returncode == 0 and told.stderr == "" and "Mend:" in told.stdout.splitlines()[0]
+        assert told.returncode == 0 and told.stderr == "" and "mend:" in told.stdout.splitlines()[0]
     done = recsys("data", "fetch", "mind-small-dev", cwd=root, **where_to)
     assert done.returncode == 1 and done.stderr.startswith("recsys: mind-small-dev could not be had.")
 

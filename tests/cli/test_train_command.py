@@ -17,15 +17,20 @@ from safetensors.numpy import save
 from typer.testing import CliRunner
 
 from recsys.cli import app
-from recsys.cli.train import MODELS
+from recsys.cli.models import MODELS
 from recsys.evaluation import leave_last_out
 from recsys.neural.recommender import settings_of
+from recsys.torch.factorisation import FactorisationConfig, FactorisationRecommender
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
 from recsys.training.checkpoint import FORMAT, read_checkpoint, read_header, write_checkpoint
 from tests.training.small_run import read_curves
 
 MODEL = ["sasrec", "--data", "movielens-100k", "--epochs", "3"]
 OTHER = ["factorisation", *MODEL[1:]]
+
+
+def epochs(config, n):
+    return replace(config, training=replace(config.training, epochs=n))
 
 
 @pytest.fixture
@@ -72,19 +77,20 @@ def one_line(done):
 def test_a_training_says_the_loss_of_each_epoch_and_leaves_weights_and_curves(run, tmp_path, model):
     done = run(model, "--data", "movielens-100k", "--to", tmp_path, "--epochs", 2, "--log", tmp_path / "log")
     assert done.exit_code == 0 and done.stderr == ""
-    first, *epochs, last, how = done.stdout.splitlines()
+    first, *epochs, last, listing, how = done.stdout.splitlines()
     assert "960 of 1,080 events, the train and validation parts of leave-last-out" in first
     curves = [value for _, value in read_curves(tmp_path / "log")["mean_loss"]]
     assert epochs == [f"epoch {epoch} of 2: mean loss {value:.4f}" for epoch, value in enumerate(curves, 1)]
     assert last.startswith("Finished: after epoch 2, ") and last.endswith(f"weights in {tmp_path}/weights.safetensors")
     assert f"mean loss {curves[-1]:.4f}; " in last
+    assert listing == f"To see a list: recsys recommend {tmp_path} USER"
     assert how.startswith("To load them: ") and "Recommender(settings_of(path, " in how
 
 
 def test_the_weights_are_those_of_a_recommender_fitted_on_train_and_validation(run, tmp_path):
     run(*MODEL, "--to", tmp_path)
     weights = tmp_path / "weights.safetensors"
-    model = MODELS["sasrec"](3, None, None)
+    model = SASRecRecommender(epochs(SASRecConfig(), 3))
     fitted = leave_last_out(run.ratings).train_and_validation
     loaded = SASRecRecommender(settings_of(weights, SASRecConfig)).load(weights, fitted)
     assert (loaded.score(np.arange(9)) == model.fit(fitted).score(np.arange(9))).all()
@@ -92,7 +98,7 @@ def test_the_weights_are_those_of_a_recommender_fitted_on_train_and_validation(r
 
 def test_the_losses_it_says_are_those_of_the_result(run, tmp_path):
     done = run(*MODEL, "--to", tmp_path)
-    model = MODELS["sasrec"](3, None, None).fit(leave_last_out(run.ratings).train_and_validation)
+    model = SASRecRecommender(epochs(SASRecConfig(), 3)).fit(leave_last_out(run.ratings).train_and_validation)
     said = [line.split("mean loss ")[1].split(";")[0] for line in done.stdout.splitlines() if "mean loss" in line]
     assert said == [f"{loss:.4f}" for loss in (*model.result.losses, model.result.losses[-1])]
 
@@ -107,7 +113,7 @@ def test_a_finished_run_called_again_says_so_and_changes_nothing(run, tmp_path):
 
 def test_what_is_unknown_is_named_in_one_line(run, tmp_path, monkeypatch):
     assert one_line(run("bert", *MODEL[1:], "--to", tmp_path)) == "model: expected one of sasrec, factorisation, got 'bert'"
-    assert one_line(run(*MODEL[:3], "--epochs", 0, "--to", tmp_path)) == "epochs: expected a number above 0, got 0"
+    assert one_line(run(*MODEL[:3], "--epochs", 0, "--to", tmp_path)) == "epochs: expected at least 1, got 0"
     monkeypatch.undo()
     line = one_line(run("sasrec", "--data", "movielens", "--to", tmp_path))
     assert line.startswith("Unknown data set 'movielens'. Known: movielens-100k, ")
@@ -122,8 +128,8 @@ def test_what_was_not_taken_is_left_out_of_a_model_that_counts_rows_and_said(run
     assert first == "Left out 270 of 1,080 rows of movielens-100k: their value is 0 or less, so nothing was taken"
     assert "690 of 810 events" in second
     fitted = leave_last_out(skipped.taken()).train_and_validation
-    loaded = MODELS["sasrec"](1, None, None).load(tmp_path / "weights.safetensors", fitted)
-    assert (loaded.score(np.arange(9)) == MODELS["sasrec"](1, None, None).fit(fitted).score(np.arange(9))).all()
+    loaded = SASRecRecommender(epochs(SASRecConfig(), 1)).load(tmp_path / "weights.safetensors", fitted)
+    assert (loaded.score(np.arange(9)) == SASRecRecommender(epochs(SASRecConfig(), 1)).fit(fitted).score(np.arange(9))).all()
 
 
 def test_ratings_that_are_all_alike_are_refused_in_one_line(run, tmp_path, monkeypatch, walks):
@@ -198,7 +204,7 @@ def test_a_full_disk_is_one_line_and_the_checkpoint_before_goes_on(run, tmp_path
         line = one_line(run(*MODEL, "--to", tmp_path / "run"))
     assert "not written (No space left on device); the one before is untouched; free some space" in line
     done = run(*MODEL, "--to", tmp_path / "run")
-    assert [text[:12] for text in done.stdout.splitlines()[1:-2]] == ["epoch 3 of 3"]  # the first two were kept
+    assert [text[:12] for text in done.stdout.splitlines()[1:-3]] == ["epoch 3 of 3"]  # the first two were kept
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == whole
 
 
@@ -243,6 +249,6 @@ def test_ctrl_c_saves_and_prints_the_command_that_ends_with_the_same_weights(tmp
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 0 and "epoch 1 of" not in again.stdout and "epoch 3 of 3" in again.stdout
     fitted = leave_last_out(movielens.interactions).train_and_validation
-    expected = MODELS["factorisation"](3, None, None).fit(fitted)
-    loaded = MODELS["factorisation"](3, None, None).load(tmp_path / "weights.safetensors", fitted)
+    expected = FactorisationRecommender(epochs(FactorisationConfig(), 3)).fit(fitted)
+    loaded = FactorisationRecommender(epochs(FactorisationConfig(), 3)).load(tmp_path / "weights.safetensors", fitted)
     assert (loaded.score(np.arange(99)) == expected.score(np.arange(99))).all()

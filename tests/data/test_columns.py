@@ -48,13 +48,25 @@ def test_a_thousand_hashes_of_64_bits_are_a_thousand_users_as_text_and_none_as_n
     assert text.n_users == 1000 and text.user_ids[text.users].tolist() == [str(value) for value in hashes]
 
 
-BAD_INDICES = [([0, 0.9], "row 1: expected an integer index, found 0.9"), ([0, np.nan], "row 1: .*found nan"),
-               ([0, np.inf], "row 1: .*found inf"), ([0, "1"], "row 1: .*found '1'"), ([0, None], "row 1: .*found None"),
-               ([False, True], "row 0: .*found False"), ([[0], [1]], r"expected one column, found shape \(2, 1\)"),
-               (np.ma.array([0, 1], mask=[False, True]), "row 1: expected a value, found a masked entry"),
-               (pd.Series([0, None], dtype="Int64"), "row 1: .*found"), ([0, 2**63], "row 1: .*at most|row 1: .*hold"),
-               (np.array([0, 1], "m8[ns]"), "expected an integer index, found timedelta64"), (1, "found shape"),
-               (np.array([0, 1], "M8[ns]"), "expected an integer index, found datetime64"), ([[0], [1, 2]], "one column")]
+@pytest.mark.parametrize("kind, n_bits", [("f2", 11), ("f4", 24), ("f8", 53), ("g", 53)])
+def test_ids_of_floats_are_taken_up_to_where_their_own_type_is_exact(kind, n_bits):
+    rest = [1, 1], [1, 1], [1, 2]
+    exact, above = np.array([2**n_bits - 1, 2**n_bits], kind), np.array([1, 2**n_bits + 2 ** (n_bits // 2)], kind)
+    scalars = list(above), np.array([None, *above], dtype=object)[1:]
+    assert Interactions.from_ids(exact, *rest).user_ids.tolist() == [2**n_bits - 1, 2**n_bits]
+    assert Interactions.from_ids(list(exact), *rest).user_ids.tolist() == [2**n_bits - 1, 2**n_bits]
+    for wide in (above, pd.Series(above), *scalars):
+        with pytest.raises(DataError, match=f"row 1: .*at most 2.*{n_bits}|row 1: .*hold exactly"):
+            Interactions.from_ids(wide, *rest)
+
+
+BAD_INDICES = [([0, 0.9], "row 1: expected an integer index, got 0.9"), ([0, np.nan], "row 1: .*got nan"),
+               ([0, np.inf], "row 1: .*got inf"), ([0, "1"], "row 1: .*got '1'"), ([0, None], "row 1: .*got None"),
+               ([False, True], "row 0: .*got False"), ([[0], [1]], r"expected one column, got shape \(2, 1\)"),
+               (np.ma.array([0, 1], mask=[False, True]), "row 1: expected a value, got a masked entry"),
+               (pd.Series([0, None], dtype="Int64"), "row 1: .*got"), ([0, 2**63], "row 1: .*at most|row 1: .*hold"),
+               (np.array([0, 1], "m8[ns]"), "expected an integer index, got timedelta64"), (1, "got shape"),
+               (np.array([0, 1], "M8[ns]"), "expected an integer index, got datetime64"), ([[0], [1, 2]], "one column")]
 
 
 @pytest.mark.parametrize("column", ["users", "items"])
@@ -65,13 +77,13 @@ def test_an_index_that_is_no_whole_number_is_refused_with_its_row(column, bad, s
 
 
 @pytest.mark.parametrize("bad, said", [
-    ([5, 6.5], "times, row 1: expected an integer time, found 6.5. Hand dates in as datetime64"),
-    ([5, 1e300], "times, row 1: .*exact"), (np.array([5, 1e19]), "times, row 1: .*up to which a float is exact"),
-    (np.array([5, 2**53 + 2.0]), "times, row 1: .*up to which a float is exact"), ([5, np.nan], "times, row 1: .*found nan"),
+    ([5, 6.5], "times, row 1: expected an integer time, got 6.5; hand dates in as datetime64"),
+    ([5, 1e300], "times, row 1: .*exact"), (np.array([5, 1e19]), "times, row 1: .*up to which a float64 is exact"),
+    (np.array([5, 2**53 + 2.0]), "times, row 1: .*up to which a float64 is exact"), ([5, np.nan], "times, row 1: .*got nan"),
     (np.array([5, 2**63], np.uint64), "times, row 1: .*at most"), ([5, -(2**63) - 1], "times, row 1: .*hold exactly"),
-    (np.array(["2020-01-01", "NaT"], "M8[s]"), "times, row 1: expected a time, found NaT"),
+    (np.array(["2020-01-01", "NaT"], "M8[s]"), "times, row 1: expected a time, got NaT"),
     (np.array(["2020-01-01", "2020-01-01T00:00:00.5"], "M8[ms]"), r"row 1: .*in whole seconds.*datetime64\[s\]"),
-    ([datetime(2020, 1, 1)] * 2, "times, row 0: .*Hand dates in as datetime64"),
+    ([datetime(2020, 1, 1)] * 2, "times, row 0: .*hand dates in as datetime64"),
 ])  # fmt: skip
 def test_a_time_that_is_not_held_exactly_is_refused_with_its_row(bad, said):
     with pytest.raises(DataError, match=said):
@@ -89,22 +101,22 @@ def test_dates_of_any_unit_are_counted_in_the_unit_of_the_log(unit):
         assert build(times=dates, time_unit="day").times.tolist() == days
         assert build(times=dates).times.tolist() == [day * 86400 for day in days]
         assert build(times=pd.Series(dates)).times.tolist() == [day * 86400 for day in days]
-    with pytest.raises(DataError, match='for time_unit="step", found datetime64'):
+    with pytest.raises(DataError, match='for time_unit="step", got datetime64'):
         log_of(times=dates, time_unit="step")
     with pytest.raises(DataError, match=r"row 0: expected a time in whole days.*astype\(.datetime64\[D\]"):
         log_of(times=np.array(["2001-01-01T01", "2001-01-02"], "M8[h]"), time_unit="day")
 
 
 def test_an_unknown_unit_of_time_is_refused():
-    with pytest.raises(DataError, match="time_unit: expected one of second, day, step, found 'ms'"):
+    with pytest.raises(DataError, match="time_unit: expected one of second, day, step, got 'ms'"):
         log_of(time_unit="ms")
 
 
 @pytest.mark.parametrize("bad, said", [
-    ([1, None], "values, row 1: expected a number, found None"), ([1, "x"], "values: expected numbers, found <U"),
-    (np.array([1, "2"], object), "values, row 1: expected a number, found '2'"), ([1, np.nan], "Row 1: .*finite.*nan"),
+    ([1, None], "values, row 1: expected a number, got None"), ([1, "x"], "values: expected numbers, got <U"),
+    (np.array([1, "2"], object), "values, row 1: expected a number, got '2'"), ([1, np.nan], "Row 1: .*finite.*nan"),
     (np.ma.array([1.0, 2.0], mask=[1, 0]), "values, row 0: .*a masked entry"), ([[1, 1]], "values: expected one column"),
-    (np.array([0, 1], "M8[s]"), "values: expected numbers, found datetime64"), ([1, 1j], "values: expected numbers"),
+    (np.array([0, 1], "M8[s]"), "values: expected numbers, got datetime64"), ([1, 1j], "values: expected numbers"),
 ])  # fmt: skip
 def test_a_value_that_is_no_number_is_refused_with_its_row(bad, said):
     with pytest.raises(DataError, match=said):
@@ -113,10 +125,10 @@ def test_a_value_that_is_no_number_is_refused_with_its_row(bad, said):
 
 @pytest.mark.parametrize("name", ["user_ids", "item_ids"])
 @pytest.mark.parametrize("bad, said", [
-    ([8, 7], "position 1: expected distinct ids in rising order, found 7 after 8"),
-    (["b", "b"], "position 1: expected distinct ids in rising order, found 'b' after 'b'"),
-    ([7, "b"], "row 1: expected an integer id, found 'b'"), (["b", 7], "row 1: expected the id as text, like the first"),
-    ([7, 2**63], "row 1: .*64 bits hold exactly|row 1: .*at most"), ([1.5, 2.5], "row 0: expected an integer id, found 1.5"),
+    ([8, 7], "position 1: expected distinct ids in rising order, got 7 after 8"),
+    (["b", "b"], "position 1: expected distinct ids in rising order, got 'b' after 'b'"),
+    ([7, "b"], "row 1: expected an integer id, got 'b'"), (["b", 7], "row 1: expected the id as text, like the first"),
+    ([7, 2**63], "row 1: .*64 bits hold exactly|row 1: .*at most"), ([1.5, 2.5], "row 0: expected an integer id, got 1.5"),
     ([[7, 8]], "expected one column"), (["a", "b\0"], "row 1: .*zero bytes"),
 ])  # fmt: skip
 def test_a_vocabulary_is_sorted_distinct_and_of_one_kind(name, bad, said):
@@ -146,9 +158,9 @@ def test_text_ids_and_dates_of_ones_own_go_in_as_they_are():
     assert log.user_ids[log.users].tolist() == frame["who"].tolist()
     assert log.times.tolist() == [19754, 19723, 19783]
     assert log.user_index(["u9", "u10"]).tolist() == [1, 0] and log.item_index("c") == 2
-    with pytest.raises(DataError, match="mine, row 1: expected the user id as text, like the first, found 2"):
+    with pytest.raises(DataError, match="mine, row 1: expected the user id as text, like the first, got 2"):
         Interactions.from_ids(["a", 2], [1, 2], [1, 1], [0, 0], source="mine")
-    with pytest.raises(DataError, match="row 1: expected the item id as text, like the first, found nan"):
+    with pytest.raises(DataError, match="row 1: expected the item id as text, like the first, got nan"):
         Interactions.from_ids([1, 2], pd.Series(["a", None]), [1, 1], [0, 0])
 
 
@@ -194,9 +206,9 @@ def test_every_row_of_a_request_has_its_users_history_in_the_order_of_the_log(us
 
 def test_users_that_are_no_indices_are_refused_by_of_users():
     log = log_of()
-    for bad, said in ((["u1"], "users, row 0: expected a user index, found 'u1'. Take it from interactions.user_index"),
-                      ([0.5], "users, row 0: .*found 0.5"), ([True, False], "users, row 0: .*found True"), (0, "one column"),
-                      ([2], "Row 0: expected a user index from 0 to 1, found 2"), ([-1], "found -1")):
+    for bad, said in ((["u1"], "users, row 0: expected a user index, got 'u1'; take it from interactions.user_index"),
+                      ([0.5], "users, row 0: .*got 0.5"), ([True, False], "users, row 0: .*got True"), (0, "one column"),
+                      ([2], "Row 0: expected a user index from 0 to 1, got 2"), ([-1], "got -1")):
         with pytest.raises(DataError, match=said):
             log.of_users(bad)
 
@@ -238,7 +250,7 @@ BASKETS = dict(users=[0, 0, 1], days=[3, 4, 3], starts=[0, 1, 3, 4], items=[0, 0
 @pytest.mark.parametrize("change, said", [
     ({"days": [3, 3, 3]}, "Row 1: expected baskets sorted by user, then day"), ({"users": [1, 0, 1]}, "Row 1: expected baskets"),
     ({"items": [0, 0, 1, 2]}, "Row 3: expected an item index from 0 to 1"), ({"users": [0, 0, 2]}, "Row 2: expected a user"),
-    ({"starts": [0, 1, 1, 4]}, "starts that rise"), ({"starts": [0, 1, 4]}, "one longer"), ({"days": [3, 4.5, 3]}, "days, row 1"),
+    ({"starts": [0, 1, 1, 4]}, "starts: expected numbers that rise"), ({"starts": [0, 1, 4]}, "one longer"), ({"days": [3, 4.5, 3]}, "days, row 1"),
 ])  # fmt: skip
 def test_baskets_are_checked_too(change, said):
     assert len(Baskets(**BASKETS)) == 3

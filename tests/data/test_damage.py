@@ -79,8 +79,8 @@ def test_a_damaged_copy_is_named_with_its_file_and_the_mend_by_where_and_load(ca
     broken = good | {file: (BYTES | ROWS)[damage](good[file])}
     put(cache / NAME, broken)
     [attempt] = [attempt for attempt in where(NAME) if attempt.place.startswith("cache")]
-    assert attempt.damaged and file in attempt.problem and "Mend: " in attempt.problem
-    with pytest.raises(DataError, match=rf"(?s){file}.*Mend: .*recsys data fetch {NAME}"):
+    assert attempt.damaged and file in attempt.problem and "mend: " in attempt.problem
+    with pytest.raises(DataError, match=rf"(?s){file}.*mend: .*recsys data fetch {NAME}"):
         load(NAME)
     with pytest.raises(DataError, match=rf"(?s)could not be had. Tried:.*{file}.*refused for this test"):
         fetch(NAME)
@@ -141,7 +141,7 @@ def test_a_flipped_byte_in_the_shops_archive_is_named(shop_archive):
     for at in (1_000_000, 7_000_000):
         damaged = bytearray(shop_archive)
         damaged[at] ^= 0x55
-        with pytest.raises(DataError, match="ta_feng.csv.zip: expected an archive that holds .*Mend:"):
+        with pytest.raises(DataError, match="ta_feng.csv.zip: expected an archive that holds .*mend:"):
             parse(entry("ta-feng"), {"ta_feng.csv.zip": bytes(damaged)})
 
 
@@ -160,7 +160,7 @@ def test_tables_that_do_not_have_one_row_each_are_refused_in_a_form_without_a_ha
 
     files = as_grouplens(movielens)
     parse(entry(NAME), files)
-    for damage, said in ((twice, "found 2"), (without_last, "found 0")):
+    for damage, said in ((twice, "got 2"), (without_last, "got 0")):
         with pytest.raises(DataError, match=f"u.item, u.user: table of items: expected one row for item .*{said}"):
             parse(entry(NAME), files | {"u.item": damage(files["u.item"])})
 
@@ -179,8 +179,8 @@ def test_where_says_what_a_copy_was_held_against(cache, good, movielens):
     assert where("mind-small-dev")[0].found == "6 of 2,740,998 rows; no hash is known to hold them against"
     for file in MIND:
         put(cache / "mind-small-dev", MIND | {file: b""})
-        assert f"{file}: expected text, found an empty file" in where("mind-small-dev")[0].problem
-        with pytest.raises(DataError, match=f"{file}: expected text, found an empty file"):
+        assert f"{file}: expected text, got an empty file" in where("mind-small-dev")[0].problem
+        with pytest.raises(DataError, match=f"{file}: expected text, got an empty file"):
             load_impressions("mind-small-dev")
 
 

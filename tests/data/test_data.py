@@ -124,12 +124,12 @@ def cut_between_rows(text):
 
 FAULTS = {
     "half-written": (cut_in_a_row, r"ml-100k.inter, row \d+: expected"),
-    "truncated": (cut_between_rows, r"ml-100k.inter: expected 100,000 rows, found \d\d,\d{3}.*cut short"),
+    "truncated": (cut_between_rows, r"ml-100k.inter: expected 100,000 rows, got \d\d,\d{3}.*cut short"),
     "altered value": (lambda text: text.replace("\t3\t", "\t4\t", 1), r"ml-100k.inter: .*content is not that of movielens-100k.*altered"),
     "wrong column": (lambda text: text.replace("rating:float", "stars:float", 1), r"ml-100k.inter, row 1: expected the columns .*stars"),
-    "non-integer id": (lambda text: text.replace("\n186\t302", "\n18x6\t302", 1), r"ml-100k.inter, row 3: expected an integer in user_id:token, found '18x6'"),
-    "negative rating": (lambda text: text.replace("\t302\t3\t", "\t302\t-3\t", 1), r"ml-100k.inter, row 3: expected a rating from 1 to 5 in rating, found .*-3"),
-    "one field too many": (lambda text: text.replace("\t302\t3\t", "\t302\t3\t3\t", 1), r"ml-100k.inter, row 3: expected 4 fields, found 5"),
+    "non-integer id": (lambda text: text.replace("\n186\t302", "\n18x6\t302", 1), r"ml-100k.inter, row 3: expected an integer in user_id:token, got '18x6'"),
+    "negative rating": (lambda text: text.replace("\t302\t3\t", "\t302\t-3\t", 1), r"ml-100k.inter, row 3: expected a rating from 1 to 5 in rating, got .*-3"),
+    "one field too many": (lambda text: text.replace("\t302\t3\t", "\t302\t3\t3\t", 1), r"ml-100k.inter, row 3: expected 4 fields, got 5"),
 }
 
 
@@ -155,7 +155,7 @@ def test_a_negative_quantity_in_the_shop_is_named(shop_file):
     lines = shop_file.decode("utf-8-sig").split("\n")[:5]
     lines[3] = lines[3].replace('"2","142"', '"-2","142"')
     files = packed("\n".join(lines))
-    with pytest.raises(DataError, match="row 4: expected a quantity of at least 1 in AMOUNT, found .*-2"):
+    with pytest.raises(DataError, match="row 4: expected a quantity of at least 1 in AMOUNT, got .*-2"):
         parse(entry("ta-feng"), files)
     with pytest.raises(DataError, match="expected an archive that holds"):
         parse(entry("ta-feng"), {"ta_feng.csv.zip": files["ta_feng.csv.zip"][:200]})
@@ -164,7 +164,7 @@ def test_a_negative_quantity_in_the_shop_is_named(shop_file):
 def test_a_bad_date_in_the_shop_is_named():
     head = '"TRANSACTION_DT","CUSTOMER_ID","AGE_GROUP","PIN_CODE","PRODUCT_SUBCLASS","PRODUCT_ID","AMOUNT","ASSET","SALES_PRICE"'
     rows = ['"11/1/2000","1","45-49","115","110411","47","2","24","30"', '"31/31/2000","1","45-49","115","110411","47","2","24","30"']
-    with pytest.raises(DataError, match="row 3: expected a date as month/day/year in TRANSACTION_DT, found '31/31/2000'"):
+    with pytest.raises(DataError, match="row 3: expected a date as month/day/year in TRANSACTION_DT, got '31/31/2000'"):
         parse(entry("ta-feng"), packed("\n".join([head, *rows])))
 
 

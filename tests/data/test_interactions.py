@@ -18,10 +18,10 @@ def test_ids_come_back_from_indices(rows):
 
 
 @pytest.mark.parametrize("column, value, message", [
-    ("users", 2.5, "row 1: expected an integer user id, found 2.5"),
-    ("items", "x", "row 1: expected an integer item id, found 'x'"),
-    ("items", None, "row 1: expected an integer item id, found None"),
-    ("times", float("nan"), "row 1: expected an integer time, found nan"),
+    ("users", 2.5, "row 1: expected an integer user id, got 2.5"),
+    ("items", "x", "row 1: expected an integer item id, got 'x'"),
+    ("items", None, "row 1: expected an integer item id, got None"),
+    ("times", float("nan"), "row 1: expected an integer time, got nan"),
 ])
 def test_first_bad_row_is_named(column, value, message):
     columns = {"users": [1, 1, 2], "items": [1, 2, 3], "values": [1, 1, 1], "times": [1, 2, 3]}
@@ -31,16 +31,16 @@ def test_first_bad_row_is_named(column, value, message):
 
 
 def test_values_must_be_finite_and_columns_of_one_length():
-    with pytest.raises(DataError, match="Row 2: expected a finite value, found inf"):
+    with pytest.raises(DataError, match="Row 2: expected a finite value, got inf"):
         Interactions.from_ids([1, 1, 1], [1, 2, 3], [1, 2, np.inf], [0, 0, 0])
     with pytest.raises(DataError, match="equal length"):
         Interactions.from_ids([1, 1], [1, 2, 3], [1, 2, 3], [0, 0, 0])
 
 
 def test_indices_outside_the_vocabulary_are_refused():
-    with pytest.raises(DataError, match="Row 0: expected an item index from 0 to 1, found 2"):
+    with pytest.raises(DataError, match="Row 0: expected an item index from 0 to 1, got 2"):
         Interactions([0], [2], [1], [0], [7], [8, 9])
-    with pytest.raises(DataError, match="found -1"):
+    with pytest.raises(DataError, match="got -1"):
         Interactions([-1], [0], [1], [0], [7], [8, 9])
 
 
@@ -91,5 +91,5 @@ def test_baskets_hold_each_users_days_and_distinct_items():
 
 
 def test_baskets_need_days():
-    with pytest.raises(DataError, match='these are in "second"'):
+    with pytest.raises(DataError, match='interactions: expected times in days, got "second"; divide'):
         Baskets.from_interactions(Interactions.from_ids([1], [1], [1], [1]))

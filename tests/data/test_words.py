@@ -50,7 +50,7 @@ def test_texts_are_cut_at_the_length_and_padded_and_no_known_word_is_zeros():
 
 
 def test_bad_vocabularies_are_refused():
-    with pytest.raises(ValueError, match="found none among 2 words"):
+    with pytest.raises(ValueError, match="got none among 2 words"):
         Vocabulary.from_texts(["a b"], min_count=2)
     with pytest.raises(ValueError, match="'a' more than once"):
         Vocabulary(("a", "b", "a"))

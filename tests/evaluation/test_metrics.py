@@ -239,6 +239,15 @@ def test_auc_takes_every_kind_of_nought_and_one_and_refuses_other_lengths():
         ev.auc([], [])
 
 
+@pytest.mark.parametrize("variant", ev.NDCG_VARIANTS)
+def test_counts_of_relevant_items_may_be_whole_floats_and_nothing_between(variant):
+    for kind in (float, np.float32, np.uint8):
+        assert (ev.ndcg(HITS, RELEVANT.astype(kind), variant) == ev.ndcg(HITS, RELEVANT, variant)).all()
+    for wrong in (4.5, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"n_relevant: expected whole numbers.*got {wrong} for user 1"):
+            ev.ndcg(HITS, np.where([False, True, False], wrong, RELEVANT), variant)
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="hits: expected a boolean array"):
         ev.precision(np.ones((2, 3)))
@@ -248,7 +257,7 @@ def test_bad_input_is_named():
         ev.recall(HITS, np.array([3, 1, 0]))
     with pytest.raises(ValueError, match="variant: expected one of capped, .* got 'exp'"):
         ev.ndcg(HITS, RELEVANT, "exp")
-    with pytest.raises(ValueError, match="n_relevant: expected at least 1"):
+    with pytest.raises(ValueError, match="n_relevant: expected whole numbers, at least 1"):
         ev.recall(HITS, np.array([4, np.nan, 3]))
     with pytest.raises(ValueError, match="hits: expected a boolean array"):
         ev.precision(np.ones((2, 0), dtype=bool))

@@ -1,6 +1,7 @@
 """Top-k, recommend and evaluate against brute force."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recsys import evaluation as ev
-from recsys.baselines import Popularity, UserKNN
+from recsys.baselines import PersonalFrequency, Popularity, UserKNN
 from recsys.data import Interactions
 from recsys.evaluation import evaluate as evaluate_function
 from recsys.evaluation import ranking
@@ -42,6 +43,27 @@ def test_top_k_names_what_is_wrong():
         ev.top_k(np.ones((1, 2)), 1, ties="best")
 
 
+@pytest.mark.parametrize("kind", ["u1", "u8", "i1", "i8", "?", "f2", "f4"])
+def test_top_k_orders_scores_of_every_type_of_number_alike(kind):
+    scores = np.random.default_rng(0).integers(0, 2 if kind == "?" else 100, (6, 30))
+    hidden = sparse.csr_matrix(np.random.default_rng(1).random((6, 30)) < 0.2)
+    for ties in ev.TIE_RULES:
+        for exclude in (None, hidden):
+            assert (ev.top_k(scores.astype(kind), 7, exclude, ties) == ev.top_k(scores.astype(float), 7, exclude, ties)).all()
+
+
+@pytest.mark.parametrize("kind", ["u1", "u8", "i1", "i8"])
+def test_the_least_whole_number_of_its_type_comes_last(kind):
+    ends = np.iinfo(kind)
+    assert ev.top_k(np.array([[ends.min, ends.max, ends.min + 1]], kind), 3).tolist() == [[1, 2, 0]]
+
+
+def test_top_k_refuses_what_is_no_number():
+    for scores in ([["a", "b"]], np.array([[1, None]]), [[1j, 2]]):
+        with pytest.raises(ValueError, match="scores: expected numbers of shape"):
+            ev.top_k(scores, 1)
+
+
 def test_top_k_leaves_its_input_alone():
     scores = np.arange(6.0).reshape(2, 3)
     ev.top_k(scores, 2, sparse.csr_matrix(np.eye(2, 3)))
@@ -63,7 +85,7 @@ def test_seen_items_are_allowed_where_asked_and_history_replaces_what_is_seen(sm
     top = ev.recommend(model, [0], 1, exclude=None)[0, 0]
     assert top == np.argmax(model.counts)
     stranger = Interactions.from_sequences([[top]], small.item_ids)
-    assert ev.recommend(model, [0], 1, history=stranger)[0, 0] != top
+    assert ev.recommend(model, [-1], 1, history=stranger)[0, 0] != top
 
 
 def test_recommend_names_a_user_with_too_little_left(small):
@@ -157,7 +179,7 @@ def test_recommend_refuses_what_belongs_to_other_users_or_items(small):
     with pytest.raises(ValueError, match="users: expected indices from 0 to 19, got -1"):
         ev.recommend(model, [-1], 2)
     for users in (["u1"], [0.5], [[0, 1]], np.ones(20, dtype=bool)):
-        with pytest.raises(ValueError, match="users: expected a vector of user indices"):
+        with pytest.raises(ValueError, match="users: expected a list of indices"):
             ev.recommend(model, users, 2)
 
 
@@ -194,6 +216,31 @@ def test_evaluate_takes_a_fitted_model_as_it_is(small):
     assert (told.ranked == usual.ranked).all() and told.protocol == usual.protocol
     with pytest.raises(ValueError, match="model: expected one fitted on the 120 rows of the part, got one fitted on 140"):
         ev.evaluate(fitted, split, 3, on="validation", fit=False)
+
+
+def test_evaluate_reads_the_histories_given_and_says_so(small):
+    """A model fitted on train alone: its own histories, longer ones, and the seen items of the part all the same."""
+    split = leave_last_out(small)
+    early, long = PersonalFrequency().fit(split.train), split.train_and_validation
+    with pytest.raises(ValueError, match="model: expected one fitted on the 140 rows"):
+        ev.evaluate(early, split, 3, fit=False)
+    for past in (split.train, long):
+        told = ev.evaluate(early, split, 3, fit=False, history=past)
+        scores = early.score(told.users, past.of_users(told.users))
+        assert (told.ranked == ev.top_k(scores, 3, long.seen()[told.users])).all()
+        assert f"; fitted before, with histories of {len(past)} rows; read on test" in told.protocol
+    refitted = ev.evaluate(PersonalFrequency(), split, 3, history=split.train, repeats=True)
+    assert "; fitted on train and validation, with histories of 120 rows" in refitted.protocol
+    assert (refitted.ranked != ev.evaluate(PersonalFrequency(), split, 3, repeats=True).ranked).any()
+@pytest.mark.parametrize("name", ["users", "items", "times", "user_ids", "item_ids"])
+def test_evaluate_refuses_a_model_of_as_many_other_rows(small, name):
+    split = leave_last_out(small)
+    part = split.train_and_validation
+    other = {"users": part.users[::-1], "items": part.items[::-1], "times": part.times + 1,
+             "user_ids": part.user_ids + 1, "item_ids": part.item_ids + 1}
+    model = Popularity().fit(replace(part, **{name: other[name]}))
+    with pytest.raises(ValueError, match=f"model: expected one fitted .* as many rows with other {name}; fit it on"):
+        ev.evaluate(model, split, 3, fit=False)
 
 
 def test_evaluate_refuses_what_it_cannot_rank_before_it_fits(small):
@@ -309,7 +356,8 @@ def test_hits_of_refuses_other_users():
         ev.hits_of(np.array([[0], [1]]), sparse.csr_matrix([[1, 0, 0]]))
 
 
-def test_rounded_gives_plain_floats_of_four_decimals():
+def test_rounded_gives_plain_floats_of_four_decimals_and_none_for_what_is_undefined():
+    assert ev.rounded([np.nan, 0.5]) == [None, 0.5]
     assert ev.rounded(np.array([1 / 3, 2], dtype=np.float32)) == [0.3333, 2.0]
     assert ev.rounded(value for value in (0.12345,)) == [round(0.12345, 4)] and type(ev.rounded([np.float64(1)])[0]) is float
 

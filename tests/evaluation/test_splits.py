@@ -107,6 +107,7 @@ def test_random_ratio_takes_the_share_of_each_user_and_repeats_under_its_seed(mo
     split = random_ratio(log, 0.1, 0.2, seed=4)
     total, test = np.bincount(log.users), np.bincount(split.test.users, minlength=log.n_users)
     assert (test == np.floor(total * 0.2)).all()
+    assert split.protocol == "random rows of each user, validation 10%, test 20%, seed 4"
     assert (random_ratio(log, 0.1, 0.2, seed=4).part == split.part).all()
     assert (random_ratio(log, 0.1, 0.2, seed=5).part != split.part).any()
 
@@ -198,3 +199,10 @@ def test_what_was_not_taken_is_neither_split_nor_counted_as_relevant(make):
 def test_labels_of_no_part_are_refused():
     with pytest.raises(ValueError, match="part: expected a label from 0 to 3"):
         Split(in_order(3), [0, 2, 4], "by hand", ordered=False)
+
+
+@pytest.mark.parametrize("shares", [{"test": 1e-8}, {"validation": 1e-8}, {"test": 1e-8, "validation": 0}])
+@pytest.mark.parametrize("make", [global_temporal, random_ratio])
+def test_a_share_that_is_no_row_of_any_log_is_named(small, make, shares):
+    with pytest.raises(ValueError, match="expected shares of at least a millionth, got .*1e-08"):
+        make(small, **shares)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from recsys.torch.sasrec import SASRecRecommender
-from tests.training.small_run import SMALL_SASREC
+from tests.framework import twin
+from tests.settings import SMALL_SASREC
 
 
 @pytest.fixture(scope="session")
@@ -13,4 +13,4 @@ def small_config():
 
 @pytest.fixture(scope="session")
 def trained(walks):
-    return SASRecRecommender(SMALL_SASREC).fit(walks)
+    return twin("sasrec", "SASRecRecommender")(SMALL_SASREC).fit(walks)

@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from recsys.data import Interactions
 from recsys.evaluation import random_ratio
-from recsys.torch.factorisation import FactorisationConfig, FactorisationRecommender, rating_loss
 from recsys.training.loop import FitConfig
+from tests.framework import equal, fw, needs_torch, start_at, tensor, twin
+
+FactorisationConfig, FactorisationRecommender, rating_loss = twin(
+    "factorisation", "FactorisationConfig", "FactorisationRecommender", "rating_loss"
+)  # fmt: skip
 
 CONFIG = FactorisationConfig(dim=4, l2=0.02, batch_size=64,
                              training=FitConfig(epochs=15, learning_rate=0.03, clip_norm=10.0))  # fmt: skip
@@ -46,8 +49,8 @@ def test_a_prediction_is_mean_plus_biases_plus_product(trained, ratings):
 
 def test_predictions_stay_within_the_ratings_fitted_and_scores_do_not(trained, ratings):
     extreme = copy.deepcopy(trained)
-    with torch.no_grad():
-        extreme.network.user_bias[:2] = torch.tensor([-50.0, 50.0])
+    with fw.no_grad():
+        extreme.network.user_bias[:2] = tensor([-50.0, 50.0])
     low, high = ratings.values.min(), ratings.values.max()
     assert extreme.predict([0, 1], [5, 5]).tolist() == [low, high]
     assert extreme.score([0])[0, 5] < low and extreme.score([1])[0, 5] > high
@@ -66,14 +69,15 @@ def test_thirty_two_ratings_are_learnt_by_heart(ratings):
     assert rmse(FactorisationRecommender(config).fit(few), few) < 0.01
 
 
+@needs_torch
 def test_a_stranger_gets_the_minimum_of_the_loss_with_items_held_fixed(trained, ratings):
     past = ratings.of_users([7])
-    solved = torch.tensor(trained.solve(past)[0], requires_grad=True)
+    solved = tensor(trained.solve(past)[0], requires_grad=True)
     a = {name: value.double() for name, value in trained.network.state_dict().items()}
-    items = torch.tensor(past.items)
+    items = tensor(past.items)
     predicted = a["mean"] + a["item_bias"][items] + solved[0] + a["item_factors"][items] @ solved[1:]
-    loss = ((predicted - torch.tensor(past.values)) ** 2 + CONFIG.l2 * (solved**2).sum()).mean()
-    assert torch.autograd.grad(loss, solved)[0].abs().max() < 1e-9
+    loss = ((predicted - tensor(past.values)) ** 2 + CONFIG.l2 * (solved**2).sum()).mean()
+    assert fw.autograd.grad(loss, solved)[0].abs().max() < 1e-9
 
 
 def test_a_history_given_ranks_much_like_the_history_fitted(trained, ratings):
@@ -107,12 +111,12 @@ def test_the_order_of_the_file_never_changes_what_a_stranger_gets(trained, ratin
 
 def test_the_loss_is_squared_error_plus_the_penalty_by_hand(trained):
     network = trained.network
-    users, items, given = torch.tensor([3, 5]), torch.tensor([1, 1]), torch.tensor([4.0, 2.0])
+    users, items, given = tensor([3, 5]), tensor([1, 1]), tensor([4.0, 2.0])
     squares = sum((table[rows] ** 2).sum() for table, rows in (
         (network.user_bias, users), (network.item_bias, items),
         (network.user_factors, users), (network.item_factors, items)))
     error = ((network(users, items) - given) ** 2).sum()
-    assert torch.isclose(rating_loss(network, (users, items, given), 0.3), (error + 0.3 * squares) / 2)
+    assert fw.isclose(rating_loss(network, (users, items, given), 0.3), (error + 0.3 * squares) / 2)
 
 
 def test_the_epoch_with_the_lowest_error_on_held_out_ratings_is_kept(ratings):
@@ -125,11 +129,12 @@ def test_the_epoch_with_the_lowest_error_on_held_out_ratings_is_kept(ratings):
         FactorisationRecommender(CONFIG).fit(split.train, split.validation.select(np.zeros(0, dtype=int)))
 
 
+@needs_torch
 def test_the_seed_of_the_training_decides_what_the_first_batch_holds(ratings, monkeypatch):
     first = {}
 
     def stop(network, batch, l2):
-        first[seed] = torch.cat([part.flatten() for part in batch])
+        first[seed] = fw.cat([part.flatten() for part in batch])
         raise InterruptedError
 
     for seed in (0, 1):
@@ -137,7 +142,7 @@ def test_the_seed_of_the_training_decides_what_the_first_batch_holds(ratings, mo
         monkeypatch.setattr(FactorisationRecommender, "loss", stop)
         with pytest.raises(InterruptedError):
             FactorisationRecommender(replace(CONFIG, training=training)).fit(ratings)
-    assert not torch.equal(first[0], first[1])
+    assert not equal(first[0], first[1])
 
 
 def test_unknown_indices_and_settings_out_of_range_are_named(trained, ratings):

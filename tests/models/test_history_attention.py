@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from recsys.batches.histories import HistoryBatches
-from recsys.data import DataError, Interactions
+from recsys.data import Interactions
 from recsys.evaluation import recommend
 from recsys.neural.history_attention import POOLINGS
-from recsys.torch.history_attention import (
-    HistoryAttention, HistoryAttentionConfig, HistoryAttentionRecommender, history_loss,
-)
 from recsys.training.loop import FitConfig
+from tests.framework import equal, fw, needs_torch, start_at, tensor, twin
+
+HistoryAttention, HistoryAttentionConfig, HistoryAttentionRecommender, history_loss = twin(
+    "history_attention", "HistoryAttention", "HistoryAttentionConfig", "HistoryAttentionRecommender", "history_loss"
+)  # fmt: skip
 
 CLOSE = dict(rtol=1e-4, atol=1e-5)
 EVERYBODY = np.arange(40)
@@ -27,17 +28,17 @@ def config_of(pooling, **changes):
 
 @pytest.fixture(params=POOLINGS)
 def network(request):
-    torch.manual_seed(0)
+    start_at(0)
     return HistoryAttention(30, config_of(request.param)).eval()
 
 
 @pytest.fixture
 def ids():
     random = np.random.default_rng(1)
-    return torch.from_numpy(np.stack([random.permutation(20)[:8] + 1 for _ in range(3)]))
+    return tensor(np.stack([random.permutation(20)[:8] + 1 for _ in range(3)]))
 
 
-CANDIDATES = torch.tensor([[25, 26, 27, 28]] * 3)
+CANDIDATES = tensor([[25, 26, 27, 28]] * 3)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,9 @@ def trained(request, groups):
     return HistoryAttentionRecommender(config_of(request.param)).fit(groups)
 
 
+@needs_torch
 def test_a_score_is_constant_bias_and_product_by_loop(network, ids):
-    with torch.no_grad():
+    with fw.no_grad():
         network.bias.weight.normal_()
         network.constant.fill_(0.3)
     scores, weights = network(ids, CANDIDATES)
@@ -62,25 +64,25 @@ def test_a_score_is_constant_bias_and_product_by_loop(network, ids):
     values = [network.value.weight @ vectors[l] for l in ids[1]]
     if network.config.pooling == "attention":
         query = network.query.weight @ vectors[i]
-        logits = torch.stack([query @ (network.key.weight @ vectors[l]) / 8**0.5 for l in ids[1]])
-        expected = torch.exp(logits) / torch.exp(logits).sum()
+        logits = fw.stack([query @ (network.key.weight @ vectors[l]) / 8**0.5 for l in ids[1]])
+        expected = fw.exp(logits) / fw.exp(logits).sum()
     else:
-        expected = torch.full((8,), 1 / 8)
+        expected = fw.full((8,), 1 / 8)
     pooled = sum(w * v for w, v in zip(expected, values, strict=True))
-    assert torch.allclose(weights[1, 1], expected, **CLOSE)
-    assert torch.isclose(scores[1, 1], 0.3 + network.bias.weight[i, 0] + vectors[i] @ pooled, **CLOSE)
+    assert fw.allclose(weights[1, 1], expected, **CLOSE)
+    assert fw.isclose(scores[1, 1], 0.3 + network.bias.weight[i, 0] + vectors[i] @ pooled, **CLOSE)
 
 
 def test_weights_sum_to_one_over_the_real_history_and_are_zero_on_padding(network, ids):
-    weights = network(torch.nn.functional.pad(ids, (1, 2)), CANDIDATES)[1]
-    assert weights.shape == (3, 4, 11) and torch.allclose(weights.sum(-1), torch.ones(3, 4))
+    weights = network(fw.nn.functional.pad(ids, (1, 2)), CANDIDATES)[1]
+    assert weights.shape == (3, 4, 11) and fw.allclose(weights.sum(-1), fw.ones(3, 4))
     assert (weights[..., 0] == 0).all() and (weights[..., -2:] == 0).all()
 
 
 @pytest.mark.parametrize("left, right", [(0, 5), (4, 0), (2, 3)])
 def test_padding_never_changes_a_score(network, ids, left, right):
-    padded = torch.nn.functional.pad(ids, (left, right))
-    assert torch.allclose(network(padded, CANDIDATES)[0], network(ids, CANDIDATES)[0], **CLOSE)
+    padded = fw.nn.functional.pad(ids, (left, right))
+    assert fw.allclose(network(padded, CANDIDATES)[0], network(ids, CANDIDATES)[0], **CLOSE)
 
 
 def test_batch_composition_and_other_candidates_never_change_a_score(network, ids):
@@ -88,27 +90,28 @@ def test_batch_composition_and_other_candidates_never_change_a_score(network, id
     for row in range(3):
         for place in range(4):
             alone = network(ids[row:row + 1], CANDIDATES[:1, place:place + 1])[0]
-            assert torch.allclose(alone[0, 0], together[row, place], **CLOSE)
+            assert fw.allclose(alone[0, 0], together[row, place], **CLOSE)
 
 
 def test_what_came_later_never_changes_a_score(network, ids):
-    visible = torch.tensor([[1, 3, 5, 8]] * 3)
+    visible = tensor([[1, 3, 5, 8]] * 3)
     changed = ids.clone()
     changed[:, 5:] = 30
     before, after = network(ids, CANDIDATES, visible)[0], network(changed, CANDIDATES, visible)[0]
-    assert torch.equal(before[:, :3], after[:, :3]) and not torch.allclose(before[:, 3], after[:, 3])
-    assert torch.allclose(before[:, 1:2], network(ids[:, :3], CANDIDATES[:, 1:2])[0], **CLOSE)
+    assert equal(before[:, :3], after[:, :3]) and not fw.allclose(before[:, 3], after[:, 3])
+    assert fw.allclose(before[:, 1:2], network(ids[:, :3], CANDIDATES[:, 1:2])[0], **CLOSE)
 
 
+@needs_torch
 @pytest.mark.parametrize("place", [0, 3, 8])
 def test_a_candidate_planted_in_its_own_history_weighs_nothing_and_changes_nothing(network, ids, place):
-    leaked = torch.cat([ids[:, :place], CANDIDATES[:, :1], ids[:, place:]], dim=1)
+    leaked = fw.cat([ids[:, :place], CANDIDATES[:, :1], ids[:, place:]], dim=1)
     scores, weights = network(leaked, CANDIDATES)
     assert (weights[:, 0, place] == 0).all()
-    assert torch.allclose(scores[:, 0], network(ids, CANDIDATES)[0][:, 0], **CLOSE)
+    assert fw.allclose(scores[:, 0], network(ids, CANDIDATES)[0][:, 0], **CLOSE)
     assert (weights[:, 1:, place] > 0).all()
-    _, in_training = network(leaked, CANDIDATES, torch.full((3, 4), 9))
-    assert torch.equal(in_training, weights)
+    _, in_training = network(leaked, CANDIDATES, fw.full((3, 4), 9))
+    assert equal(in_training, weights)
 
 
 def test_the_control_differs_by_the_two_projections_of_attention_only():
@@ -121,25 +124,25 @@ def test_the_control_differs_by_the_two_projections_of_attention_only():
 def test_attention_without_scores_is_the_control(ids):
     attention, mean = (HistoryAttention(30, config_of(pooling)) for pooling in POOLINGS)
     mean.load_state_dict({k: v for k, v in attention.state_dict().items() if k.split(".")[0] not in ("query", "key")})
-    with torch.no_grad():
+    with fw.no_grad():
         attention.query.weight.zero_()
     for ours, control in zip(attention(ids, CANDIDATES), mean(ids, CANDIDATES), strict=True):
-        assert torch.allclose(ours, control, **CLOSE)
+        assert fw.allclose(ours, control, **CLOSE)
 
 
 def test_contributions_sum_to_the_score(network, ids):
-    with torch.no_grad():
+    with fw.no_grad():
         network.bias.weight.normal_()
     scores, _ = network(ids, CANDIDATES)
     rest = network.constant + network.bias(CANDIDATES)[..., 0]
-    assert torch.allclose(network.contributions(ids, CANDIDATES).sum(-1) + rest, scores, **CLOSE)
+    assert fw.allclose(network.contributions(ids, CANDIDATES).sum(-1) + rest, scores, **CLOSE)
 
 
 def test_a_history_of_padding_alone_scores_by_the_bias(network):
-    with torch.no_grad():
+    with fw.no_grad():
         network.bias.weight.normal_()
-    scores, weights = network(torch.zeros(3, 4, dtype=torch.int64), CANDIDATES)
-    assert torch.allclose(scores, network.constant + network.bias(CANDIDATES)[..., 0]) and (weights == 0).all()
+    scores, weights = network(fw.zeros(3, 4, dtype=fw.int64), CANDIDATES)
+    assert fw.allclose(scores, network.constant + network.bias(CANDIDATES)[..., 0]) and (weights == 0).all()
 
 
 def batches_of(log):
@@ -178,12 +181,13 @@ def test_rows_of_unequal_length_are_padded_and_padding_asks_nothing(groups):
     assert HistoryAttentionRecommender.targets((history, candidates, visible)) == 6 * 4
 
 
+@needs_torch
 def test_padding_adds_nothing_to_the_loss(network, ids):
-    candidates = torch.randint(21, 31, (3, 8, 4), generator=torch.Generator().manual_seed(0))
-    visible = torch.arange(1, 9)[:, None].expand(3, 8, 4)
-    wider = (torch.nn.functional.pad(ids, (0, 3)), torch.nn.functional.pad(candidates, (0, 0, 0, 3)),
-             torch.arange(1, 12)[:, None].expand(3, 11, 4))  # fmt: skip
-    assert torch.isclose(history_loss(network, (ids, candidates, visible)), history_loss(network, wider), atol=1e-6)
+    candidates = fw.randint(21, 31, (3, 8, 4), generator=fw.Generator().manual_seed(0))
+    visible = fw.arange(1, 9)[:, None].expand(3, 8, 4)
+    wider = (fw.nn.functional.pad(ids, (0, 3)), fw.nn.functional.pad(candidates, (0, 0, 0, 3)),
+             fw.arange(1, 12)[:, None].expand(3, 11, 4))  # fmt: skip
+    assert fw.isclose(history_loss(network, (ids, candidates, visible)), history_loss(network, wider), atol=1e-6)
 
 
 def own_group(scores):
@@ -201,14 +205,6 @@ def test_the_score_in_a_column_is_the_networks_of_that_item_after_that_history(t
     past = groups.items[groups.users == 7] + 1
     pairs, _ = trained.run(trained.network, past[None], np.array([[4, 16, 20]]))
     assert np.allclose(trained.score([7])[0, [3, 15, 19]], pairs[0], **CLOSE)
-
-
-def test_histories_of_several_lengths_are_scored_together_as_alone(trained, groups):
-    lists = [[3, 4, 5, 6], [8], [], [19, 12], list(range(20))] * 5
-    together = trained.score(np.zeros(25, int), history=Interactions.from_sequences(lists, groups.item_ids))
-    for row, items in enumerate(lists[:5]):
-        alone = trained.score([0], history=Interactions.from_sequences([items], groups.item_ids))
-        assert np.allclose(alone[0], together[row], **CLOSE) and np.allclose(together[row], together[row + 20], **CLOSE)
 
 
 def test_only_the_newest_events_are_read(trained, groups):
@@ -229,7 +225,7 @@ def test_the_seed_of_the_training_decides_what_the_first_batch_holds(groups, mon
         monkeypatch.setattr(HistoryAttentionRecommender, "loss", stop)
         with pytest.raises(InterruptedError):
             HistoryAttentionRecommender(config_of("mean", training=training)).fit(groups)
-    assert first[0].shape != first[1].shape or not torch.equal(first[0], first[1])
+    assert first[0].shape != first[1].shape or not equal(first[0], first[1])
 
 
 def test_thirty_two_targets_are_learnt_by_heart():
@@ -245,15 +241,7 @@ def test_an_id_outside_the_catalogue_is_named(trained, bad):
         trained.ids([np.array([4]), np.array([1, 2, bad])])
 
 
-def test_what_cannot_be_served_or_learnt_from_is_named(trained, groups):
-    with pytest.raises(ValueError, match="is not fitted: call fit"):
-        HistoryAttentionRecommender().score([0])
-    with pytest.raises(DataError, match="a user index from 0 to 39, found 40"):
-        trained.score([40])
-    with pytest.raises(DataError, match="Unknown user id 77"):
-        trained.score(groups.user_index([77]))
-    with pytest.raises(ValueError, match="over the 20 items the model was fitted on; it is over 3"):
-        trained.score([0], history=Interactions.from_sequences([[1]], np.arange(3)))
+def test_what_cannot_be_learnt_from_is_named(groups):
     with pytest.raises(ValueError, match="expected a user with two events or more, got none"):
         batches_of(Interactions.from_sequences([[1], [2]], np.arange(5)))
     with pytest.raises(ValueError, match="got user 1 with all 3 items"):

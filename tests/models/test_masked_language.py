@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from recsys.batches.words import HiddenWordBatches, hide_words, text_windows
 from recsys.training.loop import FitConfig
-from recsys.torch.masked_language import (MaskedLanguageConfig, MaskedLanguageModel, masked_accuracy,
-                                          masked_loss, text_vectors, train_masked_language)
+from tests.framework import fw, needs_torch, start_at, tensor, twin
+
+MaskedLanguageConfig, MaskedLanguageModel, masked_accuracy, masked_loss, text_vectors, train_masked_language = twin(
+    "masked_language", "MaskedLanguageConfig", "MaskedLanguageModel", "masked_accuracy", "masked_loss", "text_vectors", "train_masked_language"
+)  # fmt: skip
 
 CONFIG = MaskedLanguageConfig(dim=32, n_blocks=1, n_heads=2, dropout=0.0, max_length=8, batch_size=40,
                               training=FitConfig(epochs=12, learning_rate=0.02))  # fmt: skip
@@ -28,7 +30,7 @@ def trained():
 
 @pytest.fixture(scope="module")
 def network():
-    torch.manual_seed(0)
+    start_at(0)
     return MaskedLanguageModel(12, replace(CONFIG, n_blocks=2)).double().eval()
 
 
@@ -46,18 +48,18 @@ def test_on_shuffled_words_there_is_nothing_to_learn():
 
 
 def test_a_word_sees_both_ways_and_padding_is_never_seen(network):
-    ids = torch.tensor([[1, 2, 3, 4, 0, 0]])
+    ids = tensor([[1, 2, 3, 4, 0, 0]])
     scores, weights = network(ids)
     assert scores.shape == (1, 6, 12) and weights.shape == (1, 2, 2, 6, 6)
     assert (weights[..., 4:] < 1e-12).all() and (weights[..., :4, :4] > 0).all()
-    assert torch.allclose(network(ids[:, :4])[0], scores[:, :4], atol=1e-12)
-    assert not torch.allclose(network(torch.tensor([[1, 2, 3, 5]]))[0][0, 0], scores[0, 0])
+    assert fw.allclose(network(ids[:, :4])[0], scores[:, :4], atol=1e-12)
+    assert not fw.allclose(network(tensor([[1, 2, 3, 5]]))[0][0, 0], scores[0, 0])
 
 
 def test_batch_composition_never_changes_a_score(network):
-    ids = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
+    ids = tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
     together, _ = network(ids)
-    assert torch.allclose(network(ids[1:, :2])[0][0], together[1, :2], atol=1e-12)
+    assert fw.allclose(network(ids[1:, :2])[0][0], together[1, :2], atol=1e-12)
 
 
 def test_words_are_hidden_in_the_stated_shares():
@@ -72,11 +74,12 @@ def test_words_are_hidden_in_the_stated_shares():
     assert inputs[chosen].min() >= 1
 
 
+@needs_torch
 def test_the_loss_looks_at_chosen_words_only_and_none_chosen_costs_nothing(network):
-    inputs, targets = torch.tensor([[1, 13, 3]]), torch.tensor([[0, 2, 0]])
+    inputs, targets = tensor([[1, 13, 3]]), tensor([[0, 2, 0]])
     scores, _ = network(inputs)
-    assert torch.isclose(masked_loss(network, (inputs, targets)), -scores[0, 1].log_softmax(-1)[1])
-    assert masked_loss(network, (inputs, torch.zeros_like(targets))) == 0
+    assert fw.isclose(masked_loss(network, (inputs, targets)), -scores[0, 1].log_softmax(-1)[1])
+    assert masked_loss(network, (inputs, fw.zeros_like(targets))) == 0
 
 
 def test_an_epoch_holds_every_window_once_with_fresh_words_hidden():
@@ -97,7 +100,7 @@ def test_the_loss_that_is_told_is_the_mean_over_the_words_to_be_named():
     model, course = train_masked_language(grammar(40, 0), 12, config)
     batches = HiddenWordBatches(text_windows(grammar(40, 0), 8), 12, 0.05, 1, config.training.seed)(0)
     assert min((targets > 0).sum() for _, targets in batches) == 0
-    whole = [torch.from_numpy(np.concatenate(column)) for column in zip(*batches)]
+    whole = [tensor(np.concatenate(column)) for column in zip(*batches)]
     assert np.isclose(course.losses[0], masked_loss(model, whole).item(), atol=1e-5)
 
 

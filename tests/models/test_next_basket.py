@@ -5,31 +5,34 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from recsys.batches.candidates import GAP_EDGES
 from recsys.batches.questions import coming
 from recsys.data import Interactions
 from recsys.neural.next_basket import POOLINGS, prepare
-from recsys.torch.next_basket import NextBasket, NextBasketAttention, NextBasketConfig, listwise_loss
 from recsys.training.loop import FitConfig
+from tests.framework import fw, needs_torch, start_at, tensor, twin
+
+NextBasket, NextBasketAttention, NextBasketConfig, listwise_loss = twin(
+    "next_basket", "NextBasket", "NextBasketAttention", "NextBasketConfig", "listwise_loss"
+)  # fmt: skip
 
 
 def network(pooling="sum", match=True, seed=0):
-    torch.manual_seed(seed)
+    start_at(seed)
     model = NextBasketAttention(12, NextBasketConfig(pooling, match, dim=4))
-    with torch.no_grad():
+    with fw.no_grad():
         for parameter in model.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter += 0.3 * fw.randn_like(parameter)
         model.items.weight[0] = 0
     return model.eval()
 
 
 def question(length=5, n_candidates=3, seed=1):
     """History, gaps, candidates and popularity of two customers."""
-    torch.manual_seed(seed)
-    return (torch.randint(1, 13, (2, length)), torch.randint(1, 80, (2, length)),
-            torch.randint(1, 13, (2, n_candidates)), torch.randn(2, n_candidates, 3))
+    start_at(seed)
+    return (fw.randint(1, 13, (2, length)), fw.randint(1, 80, (2, length)),
+            fw.randint(1, 13, (2, n_candidates)), fw.randn(2, n_candidates, 3))
 
 
 def literal(model, candidate, popularity, history, gaps):
@@ -49,6 +52,7 @@ def literal(model, candidate, popularity, history, gaps):
     return weights @ np.array(answers) + popularity @ part["popularity"]
 
 
+@needs_torch
 @pytest.mark.parametrize("match", [True, False])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_scores_agree_with_a_literal_version(pooling, match):
@@ -66,22 +70,23 @@ def test_scores_agree_with_a_literal_version(pooling, match):
 def test_padding_and_other_candidates_never_change_a_score(pooling):
     model, (history, gaps, candidates, popularity) = network(pooling), question()
     scores, weights = model(history, gaps, candidates, popularity)
-    zeros = torch.zeros(2, 3, dtype=torch.int64)
-    longer, heavier = model(torch.cat([zeros, history, zeros], 1), torch.cat([zeros, gaps, zeros + 4], 1),
+    zeros = fw.zeros(2, 3, dtype=fw.int64)
+    longer, heavier = model(fw.cat([zeros, history, zeros], 1), fw.cat([zeros, gaps, zeros + 4], 1),
                             candidates, popularity)
-    assert torch.allclose(scores, longer, atol=1e-6)
+    assert fw.allclose(scores, longer, atol=1e-6)
     assert (heavier[:, :, :3] == 0).all() and (heavier[:, :, -3:] == 0).all()
-    assert torch.allclose(heavier[:, :, 3:-3], weights)
-    assert torch.allclose(model(history, gaps, candidates[:, 1:], popularity[:, 1:])[0], scores[:, 1:], atol=1e-6)
+    assert fw.allclose(heavier[:, :, 3:-3], weights)
+    assert fw.allclose(model(history, gaps, candidates[:, 1:], popularity[:, 1:])[0], scores[:, 1:], atol=1e-6)
 
 
+@needs_torch
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_the_order_of_a_history_never_matters_but_its_ages_do(pooling):
     model, (history, gaps, candidates, popularity) = network(pooling), question()
     scores = model(history, gaps, candidates, popularity)[0]
-    assert torch.allclose(model(history.flip(1), gaps.flip(1), candidates, popularity)[0], scores, atol=1e-6)
+    assert fw.allclose(model(history.flip(1), gaps.flip(1), candidates, popularity)[0], scores, atol=1e-6)
     changed = model(history, gaps.flip(1), candidates, popularity)[0]
-    assert torch.allclose(changed, scores, atol=1e-6) == (pooling == "mean")
+    assert fw.allclose(changed, scores, atol=1e-6) == (pooling == "mean")
 
 
 def test_only_the_sum_keeps_counts():
@@ -92,21 +97,21 @@ def test_only_the_sum_keeps_counts():
         known = popularity @ model.popularity
         once = model(history, gaps, candidates, popularity)[0] - known
         twice = model(history.repeat(1, 2), gaps.repeat(1, 2), candidates, popularity)[0] - known
-        assert torch.allclose(twice, once * (2 if pooling == "sum" else 1), atol=1e-5)
+        assert fw.allclose(twice, once * (2 if pooling == "sum" else 1), atol=1e-5)
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_without_history_only_popularity_speaks(pooling):
     model, (*_, candidates, popularity) = network(pooling), question()
-    nothing = torch.zeros(2, 4, dtype=torch.int64)
+    nothing = fw.zeros(2, 4, dtype=fw.int64)
     for history in (nothing, nothing[:, :0]):
-        assert torch.allclose(model(history, history, candidates, popularity)[0], popularity @ model.popularity, atol=1e-6)
+        assert fw.allclose(model(history, history, candidates, popularity)[0], popularity @ model.popularity, atol=1e-6)
 
 
 def test_the_loss_is_the_listwise_formula_whatever_the_padding():
     model = network()
     history, gaps, candidates, popularity = question(length=7, n_candidates=6)
-    labels = torch.tensor([[1.0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]])
+    labels = tensor([[1.0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]])
     history[0, 3:], gaps[0, 3:], candidates[1, 4:] = 0, 0, 0
     expected = 0.0
     for row, (length, n, bought) in enumerate(((3, 6, [0, 1]), (7, 4, [1]))):
@@ -167,10 +172,10 @@ def test_what_was_prepared_once_gives_the_same_scores(log, trained, tmp_path):
 
 def test_a_network_blind_to_histories_ranks_by_the_late_sales_of_each_candidate(log, trained):
     model = copy.deepcopy(trained)
-    with torch.no_grad():
+    with fw.no_grad():
         model.network.items.weight.zero_()
         model.network.same.zero_()
-        model.network.popularity.copy_(torch.tensor([1.0, 2.0, -4.0]))
+        model.network.popularity.copy_(tensor([1.0, 2.0, -4.0]))
     proposed = model.proposals.propose(coming(log, 40))
     days, items = proposed.candidates.questions.days[proposed.candidates.question], proposed.candidates.items
     shares = [model.proposals.sales.before(days, life)[np.arange(len(items)), items] for life in range(3)]
@@ -228,3 +233,13 @@ def test_what_was_prepared_for_another_log_or_other_settings_is_refused(log):
         NextBasket(SMALL).fit(same_rows, prepared)
     with pytest.raises(ValueError, match="prepared: expected gap, targets and proposals"):
         NextBasket(replace(SMALL, targets=SMALL.targets + 1)).fit(log, prepared)
+
+
+def test_a_fit_that_fails_leaves_the_old_fit_and_nothing_of_the_log_it_failed_on(log):
+    model = NextBasket(SMALL).fit(log)
+    kept = dict(vars(model))
+    model.log = __file__  # no directory: curves cannot be written
+    later = replace(log, times=log.times + 1)
+    with pytest.raises(OSError, match="curves not written"):
+        model.fit(later)
+    assert vars(model) == {**kept, "log": __file__} and model._prepared is None

@@ -1,11 +1,12 @@
 """NRMS and its candidate-aware form: invariances, a second implementation, planted readers, bad input."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from recsys import attention
 from recsys.batches.slates import SlateBatches, Slates, last_histories, read_once, slates
@@ -15,11 +16,16 @@ from recsys.evaluation.metrics import auc_per_user
 from recsys.evaluation.ranking import recommend
 from recsys.simulate.readers import planted_readers, planted_topics
 from recsys.neural import news
-from recsys.neural.news import slate_auc
-from recsys.training.loop import FitConfig
-from recsys.torch.engine import tensors
-from recsys.torch.nrms import NRMS, NewsRecommender, NRMSConfig, VectorEncoder, WordEncoder, click_loss
-from recsys.torch.parameters import to_arrays
+from recsys.neural.news import fit_best, slate_auc
+from recsys.training.loop import FitConfig, FitResult
+from tests.conftest import ROOT
+from tests.framework import fw, needs_torch, start_at, tensor, twin
+
+tensors = twin("engine", "tensors")
+NRMS, NewsRecommender, NRMSConfig, VectorEncoder, WordEncoder, click_loss = twin(
+    "nrms", "NRMS", "NewsRecommender", "NRMSConfig", "VectorEncoder", "WordEncoder", "click_loss"
+)  # fmt: skip
+to_arrays = twin("parameters", "to_arrays")
 
 READERS = ("self", "target", "mean")
 SMALL = NRMSConfig(dim=8, n_heads=2, hidden_dim=6, max_history=6)
@@ -37,7 +43,7 @@ def articles():
 
 @pytest.fixture(scope="module", params=READERS)
 def network(request):
-    torch.manual_seed(1)
+    start_at(1)
     config = replace(SMALL, reader=request.param)
     return NRMS(WordEncoder(30, config), config).double().eval()
 
@@ -50,20 +56,20 @@ def score(network, articles, history, candidates):
 def test_weights_are_a_distribution_over_the_real_history(network, articles):
     scores, weights = score(network, articles, [[1, 5, 3, 0], [2, 0, 0, 0]], [[4, 6], [4, 0]])
     assert scores.shape == (2, 2) and weights.shape == (2, 2, 4)
-    assert torch.allclose(weights.sum(-1), torch.ones(2, 2, dtype=torch.double))
-    assert (weights[0, :, 3] < 1e-12).all() and torch.allclose(weights[1, :, 0], torch.ones(2, dtype=torch.double))
+    assert fw.allclose(weights.sum(-1), fw.ones(2, 2, dtype=fw.float64))
+    assert (weights[0, :, 3] < 1e-12).all() and fw.allclose(weights[1, :, 0], fw.ones(2, dtype=fw.float64))
 
 
 def test_padding_and_place_in_the_history_never_change_a_score(network, articles):
     scores, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
     for history in ([1, 5, 3, 0, 0], [0, 1, 0, 5, 3], [3, 0, 5, 1]):
-        assert torch.allclose(score(network, articles, [history], [[4, 6]])[0], scores, atol=1e-12)
+        assert fw.allclose(score(network, articles, [history], [[4, 6]])[0], scores, atol=1e-12)
 
 
 def test_padding_of_words_never_changes_a_score(network, articles):
     scores, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
     wider = np.pad(articles, ((0, 0), (0, 4)))
-    assert torch.allclose(score(network, wider, [[1, 5, 3]], [[4, 6]])[0], scores, atol=1e-12)
+    assert fw.allclose(score(network, wider, [[1, 5, 3]], [[4, 6]])[0], scores, atol=1e-12)
 
 
 def test_batch_composition_never_changes_a_score(network, articles):
@@ -71,41 +77,41 @@ def test_batch_composition_never_changes_a_score(network, articles):
     together, _ = score(network, articles, history, candidates)
     for row in range(3):
         alone, _ = score(network, articles, history[row:row + 1], candidates[row:row + 1])
-        assert torch.allclose(alone[0], together[row], atol=1e-12)
+        assert fw.allclose(alone[0], together[row], atol=1e-12)
 
 
 def test_other_candidates_never_change_a_score(network, articles):
     both, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
     for column, candidate in enumerate((4, 6)):
         alone, _ = score(network, articles, [[1, 5, 3]], [[candidate, 9, 2]])
-        assert torch.allclose(alone[0, 0], both[0, column], atol=1e-12)
+        assert fw.allclose(alone[0, 0], both[0, column], atol=1e-12)
 
 
 def test_only_the_candidate_aware_reader_gives_weights_that_depend_on_the_candidate(articles):
     for kind in READERS:
-        torch.manual_seed(2)
+        start_at(2)
         network = NRMS(WordEncoder(30, SMALL), replace(SMALL, reader=kind)).eval()
         _, weights = score(network, articles, [[1, 5, 3]], [[4, 6]])
-        differ = not torch.allclose(weights[0, 0], weights[0, 1], atol=1e-6)
+        differ = not fw.allclose(weights[0, 0], weights[0, 1], atol=1e-6)
         assert differ == (kind == "target")
 
 
 def test_a_headline_without_a_known_word_scores_nought_and_is_passed_over(network, articles):
     scores, weights = score(network, articles, [[1, 12, 3]], [[4, 12]])
     assert scores[0, 1] == 0 and (weights[0, :, 1] < 1e-12).all()
-    assert torch.allclose(scores, score(network, articles, [[1, 3]], [[4, 12]])[0], atol=1e-12)
+    assert fw.allclose(scores, score(network, articles, [[1, 3]], [[4, 12]])[0], atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", READERS)
 def test_an_article_without_a_vector_scores_nought_and_is_passed_over(kind):
-    torch.manual_seed(6)
+    start_at(6)
     config = replace(SMALL, reader=kind)
     network = NRMS(VectorEncoder(3, config), config).double().eval()
     vectors = np.random.default_rng(0).normal(size=(12, 3))
     vectors[-1] = 0
     scores, weights = score(network, vectors, [[1, 12, 3]], [[4, 12]])
     assert scores[0, 0] != 0 and scores[0, 1] == 0 and (weights[0, :, 1] < 1e-12).all()
-    assert torch.allclose(scores, score(network, vectors, [[1, 3, 0]], [[4, 12]])[0], atol=1e-12)
+    assert fw.allclose(scores, score(network, vectors, [[1, 3, 0]], [[4, 12]])[0], atol=1e-12)
 
 
 def test_an_empty_history_scores_nought_and_weighs_nothing(network, articles):
@@ -115,7 +121,7 @@ def test_an_empty_history_scores_nought_and_weighs_nothing(network, articles):
 
 
 def test_the_word_encoder_equals_the_numpy_reference(articles):
-    torch.manual_seed(3)
+    start_at(3)
     encoder = WordEncoder(30, SMALL).double().eval()
     arrays, ids = to_arrays(encoder), articles
     words, real = arrays["words.weight"][ids], ids != 0
@@ -125,13 +131,14 @@ def test_the_word_encoder_equals_the_numpy_reference(articles):
     seen = attention.merge_heads(mixed) @ arrays["pooling.attention.output.weight"]
     hidden = np.tanh(seen @ arrays["pooling.pooling.key.weight"] + arrays["pooling.pooling.query.weight"])
     weights = attention.softmax((hidden @ arrays["pooling.pooling.direction.weight"])[..., 0], mask=real)
-    vectors, given = encoder(torch.from_numpy(articles))
+    vectors, given = encoder(tensor(articles))
     assert np.allclose(given.detach().numpy(), weights, atol=1e-10)
     assert np.allclose(vectors.detach().numpy(), (weights[..., None] * seen).sum(1), atol=1e-10)
 
 
+@needs_torch
 def test_gradients_are_right(articles):
-    torch.manual_seed(4)
+    start_at(4)
     config = replace(SMALL, reader="target")
     network = NRMS(WordEncoder(30, config), config).double().eval()
     data = Slates(np.arange(2), np.array([[1, 5, 0], [2, 3, 7]]), np.array([[4, 6, 8], [1, 9, 0]]),
@@ -140,10 +147,10 @@ def test_gradients_are_right(articles):
 
     def loss(direction):
         changed = {"encoder.pooling.pooling.direction.weight": direction}
-        return click_loss(lambda *inputs: torch.func.functional_call(network, changed, inputs), batch)
+        return click_loss(lambda *inputs: fw.func.functional_call(network, changed, inputs), batch)
 
     start = network.encoder.pooling.pooling.direction.weight.detach().clone().requires_grad_()
-    assert torch.autograd.gradcheck(loss, (start,))
+    assert fw.autograd.gradcheck(loss, (start,))
 
 
 def loss_of(scores, clicked, skipped):
@@ -152,21 +159,42 @@ def loss_of(scores, clicked, skipped):
 
 
 def test_the_loss_is_cross_entropy_of_each_click_against_the_skips():
-    scores = torch.tensor([[1.0, 2.0, 0.5, 9.0], [0.0, 1.0, 3.0, -1.0]])
-    clicked = torch.tensor([[False, True, False, False], [True, False, True, False]])
-    skipped = torch.tensor([[True, False, True, False], [False, True, False, True]])  # the 9.0 is padding
+    scores = tensor([[1.0, 2.0, 0.5, 9.0], [0.0, 1.0, 3.0, -1.0]])
+    clicked = tensor([[False, True, False, False], [True, False, True, False]])
+    skipped = tensor([[True, False, True, False], [False, True, False, True]])  # the 9.0 is padding
     e = np.exp(scores.numpy().astype(float))
     terms = [e[0, 1] / (e[0, 0] + e[0, 1] + e[0, 2]), *(c / (c + e[1, 1] + e[1, 3]) for c in (e[1, 0], e[1, 2]))]
     assert np.isclose(loss_of(scores, clicked, skipped).item(), -np.log(terms).mean(), atol=1e-6)
 
 
+@needs_torch
 def test_a_click_without_a_skip_costs_nothing_and_pulls_nothing():
-    scores = torch.tensor([[1.0, 2.0], [3.0, -1.0]], requires_grad=True)
-    clicked = torch.tensor([[True, False], [True, True]])
-    loss = loss_of(scores, clicked, torch.tensor([[False, True], [False, False]]))
+    scores = tensor([[1.0, 2.0], [3.0, -1.0]], requires_grad=True)
+    clicked = tensor([[True, False], [True, True]])
+    loss = loss_of(scores, clicked, tensor([[False, True], [False, False]]))
     loss.backward()
     assert np.isclose(loss.item(), np.log1p(np.e) / 3)
     assert (scores.grad[1] == 0).all() and scores.grad[0].abs().min() > 0
+
+
+IN_PADDLE = """
+from recsys.paddle.nrms import click_loss
+import paddle
+
+scores = paddle.to_tensor([[1.0, 2.0], [3.0, -1.0]], stop_gradient=False)
+clicked, skipped = paddle.to_tensor([[True, False], [True, True]]), paddle.to_tensor([[False, True], [False, False]])
+loss = click_loss(lambda *_: (scores, None), (None, None, None, clicked, skipped))
+loss.backward()
+print(loss.item(), *scores.grad[1].tolist())
+"""
+
+
+def test_in_paddle_too_a_click_without_a_skip_costs_nothing():
+    """Its logsumexp of minus infinities alone is NaN."""
+    done = subprocess.run([sys.executable, "-c", IN_PADDLE], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    loss, *pulled = map(float, done.stdout.split())
+    assert np.isclose(loss, np.log1p(np.e) / 3) and pulled == [0, 0]
 
 
 @pytest.fixture(scope="module")
@@ -367,3 +395,17 @@ def test_the_auc_of_a_slate_counts_pairs_and_leaves_padding_out():
                   np.array([[True, False, False], [True, False, False], [True, True, False]]))  # fmt: skip
     auc = slate_auc(np.array([[1.0, 0.0, 1.0], [0.0, 1.0, -9.0], [1.0, 2.0, 0.0]]), data)
     assert auc[:2].tolist() == [0.75, 0.0] and np.isnan(auc[2])
+
+
+def test_of_several_networks_the_one_with_the_best_epoch_is_kept_and_the_first_among_equals():
+    class Known:
+        def __init__(self, *metrics):
+            self.result = FitResult((), metrics, 0, 0)
+
+        def fit(self, log, validation):
+            self.met = log, validation
+            return self
+
+    models = [Known(0.6, 0.5), Known(0.5, 0.7, 0.4), Known(0.7, 0.6)]
+    assert fit_best(models, "log", "slates") is models[1]
+    assert [model.met for model in models] == [("log", "slates")] * 3

@@ -3,25 +3,26 @@
 import copy
 
 import numpy as np
-import torch
-from torch import nn
+from tests.framework import equal, fw, needs_torch, start_at, tensor, twin
 
-from recsys.torch.optimisation import RowwiseAdagrad
+nn = fw.nn
+RowwiseAdagrad = twin("optimisation", "RowwiseAdagrad")
 
 
 def table(n_rows=6, sparse=True):
-    torch.manual_seed(0)
+    start_at(0)
     return nn.Embedding(n_rows, 4, sparse=sparse)
 
 
 def step_on(embedding, optimizer, ids, target=1.0):
     optimizer.zero_grad()
-    ((embedding(torch.tensor(ids)) - target) ** 2).sum().backward()
+    ((embedding(tensor(ids)) - target) ** 2).sum().backward()
     gradient = embedding.weight.grad
     optimizer.step()
     return gradient.to_dense()
 
 
+@needs_torch
 def test_steps_agree_with_a_loop_over_rows():
     embedding = table()
     optimizer = RowwiseAdagrad(embedding.parameters(), lr=0.1, row_scale=2.0)
@@ -34,6 +35,7 @@ def test_steps_agree_with_a_loop_over_rows():
         assert np.allclose(embedding.weight.detach(), rows, atol=1e-6)
 
 
+@needs_torch
 def test_a_row_that_is_not_touched_keeps_its_bits_and_its_state():
     embedding = table()
     before = embedding.weight.detach().clone()
@@ -41,11 +43,12 @@ def test_a_row_that_is_not_touched_keeps_its_bits_and_its_state():
     for _ in range(3):
         step_on(embedding, optimizer, [2, 4])
     others = [0, 1, 3, 5]
-    assert torch.equal(embedding.weight[others], before[others])
+    assert equal(embedding.weight[others], before[others])
     assert (optimizer.state[embedding.weight]["row_square"][others] == 0).all()
-    assert not torch.equal(embedding.weight[[2, 4]], before[[2, 4]])
+    assert not equal(embedding.weight[[2, 4]], before[[2, 4]])
 
 
+@needs_torch
 def test_the_state_is_one_number_a_row():
     embedding = table(50)
     optimizer = RowwiseAdagrad(embedding.parameters(), lr=0.1)
@@ -53,26 +56,27 @@ def test_the_state_is_one_number_a_row():
     assert sum(value.numel() for value in optimizer.state[embedding.weight].values()) == 50
 
 
+@needs_torch
 def test_dense_parameters_are_updated_as_by_adamw():
-    torch.manual_seed(1)
+    start_at(1)
     ours = nn.Linear(3, 2)
     theirs = copy.deepcopy(ours)
     mine = RowwiseAdagrad(ours.parameters(), lr=0.05, weight_decay=0.1)
-    plain = torch.optim.AdamW(theirs.parameters(), lr=0.05, weight_decay=0.1)
-    inputs = torch.randn(8, 3)
+    plain = fw.optim.AdamW(theirs.parameters(), lr=0.05, weight_decay=0.1)
+    inputs = fw.randn(8, 3)
     for _ in range(4):
         for model, optimizer in ((ours, mine), (theirs, plain)):
             optimizer.zero_grad()
             model(inputs).square().sum().backward()
             optimizer.step()
-    assert torch.equal(ours.weight, theirs.weight) and torch.equal(ours.bias, theirs.bias)
+    assert equal(ours.weight, theirs.weight) and equal(ours.bias, theirs.bias)
 
 
 def test_rows_and_dense_parameters_learn_together():
-    torch.manual_seed(2)
+    start_at(2)
     model = nn.Sequential(table(20), nn.Linear(4, 1))
     optimizer = RowwiseAdagrad(model.parameters(), lr=0.05, row_scale=10.0)
-    ids, targets = torch.arange(20), torch.randn(20, 1)
+    ids, targets = fw.arange(20), fw.randn(20, 1)
     losses = []
     for _ in range(200):
         optimizer.zero_grad()

@@ -4,63 +4,66 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from recsys.baselines import Popularity
 from recsys.batches.sequences import NextItemBatches, windows
 from recsys.data import Interactions
 from recsys.evaluation import evaluate, leave_last_out
 from recsys.neural.sasrec import MIXER_NAMES, attention_on_history
-from recsys.torch.mixers import MIXERS, causal_ages
-from recsys.torch.sasrec import Block, SASRec, SASRecConfig, SASRecRecommender, next_item_loss, sampled_next_item_loss
 from recsys.training.loop import FitConfig
+from tests.framework import equal, fw, needs_torch, start_at, tensor, twin
+
+MIXERS, causal_ages = twin("mixers", "MIXERS", "causal_ages")
+Block, SASRec, SASRecConfig, SASRecRecommender, next_item_loss, sampled_next_item_loss = twin(
+    "sasrec", "Block", "SASRec", "SASRecConfig", "SASRecRecommender", "next_item_loss", "sampled_next_item_loss"
+)  # fmt: skip
 
 CLOSE = dict(rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture(params=list(MIXERS))
 def network(small_config, request):
-    torch.manual_seed(0)
+    start_at(0)
     return SASRec(30, replace(small_config, mixer=request.param)).eval()
 
 
 @pytest.fixture
 def ids():
-    return torch.from_numpy(np.random.default_rng(1).integers(1, 31, (3, 8)))
+    return tensor(np.random.default_rng(1).integers(1, 31, (3, 8)))
 
 
 @pytest.mark.parametrize("left, right", [(0, 5), (4, 0), (2, 3)])
 def test_padding_length_never_changes_a_score(network, ids, left, right):
-    padded = torch.nn.functional.pad(ids, (left, right))
+    padded = fw.nn.functional.pad(ids, (left, right))
     scores, weights = network(padded)
     alone, own = network(ids)
     real = slice(left, left + 8)
-    assert torch.allclose(scores[:, real], alone, **CLOSE)
-    assert torch.allclose(weights[:, :, :, real, real], own, **CLOSE)
+    assert fw.allclose(scores[:, real], alone, **CLOSE)
+    assert fw.allclose(weights[:, :, :, real, real], own, **CLOSE)
 
 
 def test_padding_in_between_never_changes_a_score(network, ids):
-    gap = torch.cat([ids[:, :3], torch.zeros(3, 2, dtype=torch.int64), ids[:, 3:]], dim=1)
-    assert torch.allclose(network(gap)[0][:, -1], network(ids)[0][:, -1], **CLOSE)
+    gap = fw.cat([ids[:, :3], fw.zeros(3, 2, dtype=fw.int64), ids[:, 3:]], dim=1)
+    assert fw.allclose(network(gap)[0][:, -1], network(ids)[0][:, -1], **CLOSE)
 
 
 def test_batch_composition_never_changes_a_score(network, ids):
     together = network(ids)[0]
     for row in range(3):
-        assert torch.allclose(network(ids[row:row + 1])[0][0], together[row], **CLOSE)
+        assert fw.allclose(network(ids[row:row + 1])[0][0], together[row], **CLOSE)
 
 
 def test_future_items_never_change_a_score(network, ids):
     changed = ids.clone()
     changed[:, 5:] = 7
-    assert torch.equal(network(changed)[0][:, :5], network(ids)[0][:, :5])
-    assert not torch.allclose(network(changed)[0][:, 5:], network(ids)[0][:, 5:])
+    assert equal(network(changed)[0][:, :5], network(ids)[0][:, :5])
+    assert not fw.allclose(network(changed)[0][:, 5:], network(ids)[0][:, 5:])
 
 
 def test_weights_sum_to_one_over_the_past(network, ids):
-    weights = network(torch.nn.functional.pad(ids, (0, 2)))[1]
+    weights = network(fw.nn.functional.pad(ids, (0, 2)))[1]
     assert weights.shape == (3, 2, 2, 10, 10)
-    assert torch.allclose(weights.sum(-1), torch.ones(3, 2, 2, 10))
+    assert fw.allclose(weights.sum(-1), fw.ones(3, 2, 2, 10))
     assert (weights.triu(1) == 0).all() and (weights[..., :8, 8:] == 0).all()
 
 
@@ -85,8 +88,8 @@ def test_thirty_two_rows_are_learnt_by_heart():
 
 def test_an_item_straight_after_itself_changes_nothing(network):
     """A limit: without a table of positions, a mean of two equal values is that value."""
-    once, twice = torch.tensor([[5]]), torch.tensor([[5, 5]])
-    assert torch.allclose(network(once)[0][:, -1], network(twice)[0][:, -1], **CLOSE)
+    once, twice = tensor([[5]]), tensor([[5, 5]])
+    assert fw.allclose(network(once)[0][:, -1], network(twice)[0][:, -1], **CLOSE)
 
 
 def test_planted_sequences_are_learnt(walks):
@@ -107,7 +110,7 @@ def test_an_empty_history_scores_by_popularity(trained, walks):
 
 
 def test_padding_alone_gives_finite_numbers(network):
-    assert torch.isfinite(network(torch.zeros(2, 4, dtype=torch.int64))[0]).all()
+    assert fw.isfinite(network(fw.zeros(2, 4, dtype=fw.int64))[0]).all()
 
 
 def test_settings_that_cannot_be_are_named():
@@ -117,6 +120,7 @@ def test_settings_that_cannot_be_are_named():
         SASRecConfig(dim=10, n_heads=3)
 
 
+@needs_torch
 def test_the_controls_have_every_parameter_of_attention_but_query_key_and_rate(small_config):
     shapes = {name: {key: value.shape for key, value in SASRec(30, replace(small_config, mixer=name)).state_dict().items()}
               for name in MIXERS}  # fmt: skip
@@ -128,18 +132,19 @@ def test_the_controls_have_every_parameter_of_attention_but_query_key_and_rate(s
     assert less == {"attention": set(), "decay": content, "mean": content | rate, "last": content | rate}
 
 
+@needs_torch
 def test_the_sampled_loss_with_every_item_is_the_full_loss_and_touches_few_rows(small_config):
     """Only what occurs has a gradient; with all items drawn once the loss is that of the catalogue."""
-    torch.manual_seed(0)
+    start_at(0)
     model = SASRec(30, replace(small_config, negatives=30)).eval()
-    batch = (torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([[2, 3, 9], [5, 6, 0]]))
+    batch = (tensor([[1, 2, 3], [4, 5, 0]]), tensor([[2, 3, 9], [5, 6, 0]]))
 
     def with_drawn(ids):
-        return (*batch, ids, torch.full((len(ids),), -np.log(len(ids))))
+        return (*batch, ids, fw.full((len(ids),), -np.log(len(ids))))
 
-    everything = sampled_next_item_loss(model, with_drawn(torch.arange(1, 31)))
-    assert torch.allclose(everything, next_item_loss(model, batch), rtol=1e-5)
-    sampled_next_item_loss(model, with_drawn(torch.tensor([21, 21, 26]))).backward()
+    everything = sampled_next_item_loss(model, with_drawn(fw.arange(1, 31)))
+    assert fw.allclose(everything, next_item_loss(model, batch), rtol=1e-5)
+    sampled_next_item_loss(model, with_drawn(tensor([21, 21, 26]))).backward()
     gradient = model.items.weight.grad
     assert gradient.is_sparse
     assert set(gradient.coalesce().indices()[0].tolist()) <= {0, 1, 2, 3, 4, 5, 6, 9, 21, 26}
@@ -168,7 +173,7 @@ def test_attention_on_history_is_the_row_of_the_newest_item(trained, walks):
     shown = attention_on_history(trained, np.arange(3), past)
     assert [items.tolist() for items, _ in shown] == [[3, 4, 5], [], list(range(18, 30))]
     assert [weights.shape for _, weights in shown] == [(2, 2, 3), (2, 2, 0), (2, 2, 12)]
-    direct = trained.network(torch.tensor([[4, 5, 6]]))[1][0, :, :, -1].detach()
+    direct = trained.network(tensor([[4, 5, 6]]))[1][0, :, :, -1].detach()
     assert np.allclose(shown[0][1], direct) and np.allclose(shown[0][1].sum(-1), 1)
     items, weights = attention_on_history(trained, [7])[0]
     assert items.tolist() == walks.items[walks.users == 7].tolist() and weights.shape == (2, 2, 9)
@@ -176,11 +181,11 @@ def test_attention_on_history_is_the_row_of_the_newest_item(trained, walks):
 
 def test_embeddings_enter_the_first_block_at_unit_scale():
     """They start at a variance of 1 / dim, which suits the scores, and are scaled by sqrt(dim) on the way in."""
-    torch.manual_seed(0)
+    start_at(0)
     model, entered = SASRec(500, SASRecConfig(dim=64)).eval(), []
     model.blocks[0].register_forward_pre_hook(lambda block, inputs: entered.append(inputs[0]))
-    model(torch.arange(1, 501)[None])
-    assert torch.equal(entered[0][0], 8 * model.items.weight[1:])
+    model(fw.arange(1, 501)[None])
+    assert equal(entered[0][0], 8 * model.items.weight[1:])
     assert 0.97 < entered[0].std() < 1.03
 
 
@@ -200,19 +205,19 @@ def test_the_loss_it_reports_is_the_mean_over_targets_however_they_are_batched(w
 
 def test_the_gradient_by_an_embedding_of_padding_is_nothing(small_config):
     model = SASRec(30, small_config)
-    next_item_loss(model, (torch.tensor([[1, 2, 0]]), torch.tensor([[2, 3, 0]]))).backward()
+    next_item_loss(model, (tensor([[1, 2, 0]]), tensor([[2, 3, 0]]))).backward()
     assert (model.items.weight.grad[0] == 0).all() and (model.items.weight[0] == 0).all()
 
 
 def test_a_block_that_adds_nothing_is_the_identity(small_config):
     """Both of its parts stand beside a residual."""
     block = Block(small_config).eval()
-    with torch.no_grad():
+    with fw.no_grad():
         block.mixer.output.weight.zero_()
         block.narrow.weight.zero_()
-    states = torch.randn(2, 5, 16)
-    out, _ = block(states, *causal_ages(torch.ones(2, 5, dtype=torch.int64)))
-    assert torch.equal(out, states)
+    states = fw.randn(2, 5, 16)
+    out, _ = block(states, *causal_ages(fw.ones(2, 5, dtype=fw.int64)))
+    assert equal(out, states)
 
 
 def test_the_weights_it_returns_are_those_of_each_block(network, ids):
@@ -220,4 +225,4 @@ def test_the_weights_it_returns_are_those_of_each_block(network, ids):
     _, weights = network(ids)
     for place, block in enumerate(network.blocks):
         states, own = block(states, *causal_ages(ids))
-        assert torch.allclose(weights[:, place], own, **CLOSE)
+        assert fw.allclose(weights[:, place], own, **CLOSE)

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from recsys.batches.words import SkipGramBatches, mean_vectors, skip_gram_pairs
 from recsys.training.loop import FitConfig
-from recsys.torch.skip_gram import SkipGram, SkipGramConfig, negative_sampling_loss, train_skip_gram
+from tests.framework import fw, needs_torch, start_at, tensor, twin
+
+SkipGram, SkipGramConfig, negative_sampling_loss, train_skip_gram = twin(
+    "skip_gram", "SkipGram", "SkipGramConfig", "negative_sampling_loss", "train_skip_gram"
+)  # fmt: skip
 
 CONFIG = SkipGramConfig(dim=8, window=2, negatives=4, batch_size=256,
                         training=FitConfig(epochs=3, learning_rate=0.05, clip_norm=10.0))  # fmt: skip
@@ -43,10 +46,10 @@ def test_words_dealt_out_at_random_do_not(texts):
 
 
 def test_the_loss_is_the_formula():
-    torch.manual_seed(0)
+    start_at(0)
     model = SkipGram(5, SkipGramConfig(dim=3)).double()
-    torch.nn.init.normal_(model.neighbours.weight)
-    batch = (torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([[5, 1], [2, 2]]))
+    fw.nn.init.normal_(model.neighbours.weight)
+    batch = (tensor([1, 2]), tensor([3, 4]), tensor([[5, 1], [2, 2]]))
     v, u = model.centres.weight.detach().numpy(), model.neighbours.weight.detach().numpy()
     log_s = lambda x: -np.log1p(np.exp(-x))  # noqa: E731
     expected = -np.mean([log_s(v[c] @ u[o]) + sum(log_s(-v[c] @ u[n]) for n in drawn)
@@ -54,13 +57,14 @@ def test_the_loss_is_the_formula():
     assert np.isclose(negative_sampling_loss(model, batch).item(), expected, atol=1e-12)
 
 
+@needs_torch
 def test_gradients_are_right():
-    torch.manual_seed(0)
+    start_at(0)
     model = SkipGram(4, SkipGramConfig(dim=2)).double()
-    batch = (torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor([[2, 1], [2, 2]]))
-    start = torch.randn(5, 2, dtype=torch.double, requires_grad=True)
+    batch = (tensor([1, 2]), tensor([3, 4]), tensor([[2, 1], [2, 2]]))
+    start = fw.randn(5, 2, dtype=fw.float64, requires_grad=True)
 
-    class Moved(torch.nn.Module):
+    class Moved(fw.nn.Module):
         def __init__(self, centres):
             super().__init__()
             self.centres = centres
@@ -68,8 +72,8 @@ def test_gradients_are_right():
         def forward(self, centres, words):
             return (model.neighbours(words) @ self.centres[centres][:, :, None])[..., 0]
 
-    torch.nn.init.normal_(model.neighbours.weight)
-    assert torch.autograd.gradcheck(lambda c: negative_sampling_loss(Moved(c), batch), (start,))
+    fw.nn.init.normal_(model.neighbours.weight)
+    assert fw.autograd.gradcheck(lambda c: negative_sampling_loss(Moved(c), batch), (start,))
 
 
 def test_pairs_are_neighbours_within_reach_and_never_cross_texts():

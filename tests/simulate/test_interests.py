@@ -58,5 +58,5 @@ def test_the_same_seed_gives_the_same_log_and_another_does_not():
 @pytest.mark.parametrize("wrong", [{"n_users": 0}, {"n_interests": 9}, {"length": 0}, {"stay": 1.0}, {"noise": 1.1}])
 def test_settings_out_of_range_are_refused(wrong):
     settings = {"n_users": 5, "n_interests": 2, "length": 5} | wrong
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: expected"):
         planted_interests(**settings)

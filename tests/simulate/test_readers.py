@@ -105,13 +105,14 @@ def test_the_same_seed_gives_the_same_log_and_interests_can_be_planted(fit):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"n_interests": 7}, "n_interests must be at most the 6 topics of fit; 7 came"),
-    ({"n_readers": 0}, "n_readers must be at least 1"),
-    ({"n_shown": 1}, "n_shown must be from 2 to 117"),
-    ({"n_shown": 118}, "n_shown must be from 2 to 117"),
-    ({"sharpness": -1}, "sharpness must be at least 0"),
-    ({"interests": np.zeros((2, 2), int)}, r"interests must have shape \(5, 2\)"),
-    ({"interests": np.full((5, 2), 6)}, "interests must be topics from 0 to 5"),
+    ({"n_interests": 7}, "n_interests: expected at most the 6 topics of fit, got 7"),
+    ({"n_readers": 0}, "n_readers: expected at least 1, got 0"),
+    ({"n_shown": 1}, "n_shown: expected from 2 to 117, got 1;"),
+    ({"n_shown": 118}, "n_shown: expected from 2 to 117, got 118"),
+    ({"sharpness": -1}, "sharpness: expected a finite number of at least 0, got -1"),
+    ({"fit": np.full((120, 6), np.nan)}, r"fit: expected finite numbers, got nan at index \(0, 0\)"),
+    ({"interests": np.zeros((2, 2), int)}, r"interests: expected one row a reader, \(5, 2\), got \(2, 2\)"),
+    ({"interests": np.full((5, 2), 6)}, "interests: expected topics from 0 to 5, got 6 to 6"),
 ])  # fmt: skip
 def test_what_cannot_be_planted_is_refused(fit, change, message):
     with pytest.raises(ValueError, match=message):

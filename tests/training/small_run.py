@@ -10,12 +10,10 @@ from torch import nn
 from recsys.torch.engine import Engine, seeded, tensors
 from recsys.torch.optimisation import adamw
 from recsys.torch.parameters import Dropout
-from recsys.torch.sasrec import SASRecConfig
 from recsys.training.loop import FitConfig, fit
+from tests.settings import SMALL_SASREC as SMALL_SASREC
 
 CONFIG = FitConfig(epochs=3, learning_rate=0.02, save_every=2, weight_decay=0.01)
-SMALL_SASREC = SASRecConfig(dim=16, n_blocks=2, n_heads=2, dropout=0.1, max_length=12, tokens=120,
-                            training=FitConfig(epochs=2, learning_rate=1e-2, save_every=3))  # fmt: skip
 
 
 class Killed(BaseException):

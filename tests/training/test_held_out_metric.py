@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from recsys.evaluation import evaluate, leave_last_out
-from recsys.neural.recommender import NetworkRecommender, held_out_ndcg, settings_of
+from recsys.neural.recommender import NetworkRecommender, config_from, held_out_ndcg, settings_of
 from recsys.torch import engine
 from recsys.training.checkpoint import write_checkpoint
 from recsys.training.loop import FitConfig
@@ -84,7 +84,7 @@ def test_the_metric_is_what_evaluate_says_of_the_same_weights(split):
 def test_the_metric_does_not_depend_on_how_many_users_are_scored_at_once(split, monkeypatch):
     model = TableRecommender().fit(split.train)
     whole = held_out_ndcg(model, split.train, split.validation)(model.network)
-    monkeypatch.setattr("recsys.neural.recommender.CHUNK_BYTES", 8 * 30 * 7)
+    monkeypatch.setattr("recsys.evaluation.ranking.CHUNK_BYTES", 8 * 30 * 7)
     assert held_out_ndcg(model, split.train, split.validation)(model.network) == pytest.approx(whole, abs=1e-12)
 
 
@@ -194,3 +194,10 @@ def test_weights_that_do_not_fit_are_refused_with_the_place_and_the_recommender_
 def test_unfitted_recommenders_have_no_weights_to_save(tmp_path):
     with pytest.raises(ValueError, match="TableRecommender is not fitted: call fit"):
         TableRecommender().save(tmp_path / "weights")
+
+
+def test_a_flat_dict_of_settings_is_a_config_whose_training_has_the_names_of_fit_config():
+    config = config_from(TableConfig, {"seed": 3, "epochs": 2})
+    assert config == TableConfig(training=FitConfig(epochs=2, seed=3))
+    with pytest.raises(TypeError, match="unheard_of"):
+        config_from(TableConfig, {"unheard_of": 1})

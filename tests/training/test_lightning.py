@@ -51,6 +51,24 @@ def test_one_process_gives_the_weights_of_a_recommender_to_the_bit_and_its_mean_
     assert trainer.callback_metrics["mean_loss"].item() == pytest.approx(fitted.result.losses[-1], rel=1e-6)
 
 
+def test_a_batch_without_targets_counts_nothing_and_an_epoch_without_one_is_refused():
+    """As in `fit`, and no division by zero."""
+    of_epoch = [(*batch, np.full((7, 1), place % 2)) for place, batch in enumerate(batches(0))]
+    counted = {"count": lambda batch: int(batch[2].sum())}
+
+    def masked(model, batch):
+        errors = (model(batch[0]) - batch[1]) ** 2
+        return (errors * batch[2]).sum() / batch[2].sum().clamp(min=1)
+
+    expected, model = network(), network()
+    result = train(expected, masked, CONFIG, data=lambda epoch: of_epoch, **counted)
+    trainer = fit_with_lightning(model, lambda epoch: of_epoch, masked, CONFIG, **counted)
+    assert bits(model) == bits(expected)
+    assert trainer.callback_metrics["mean_loss"].item() == pytest.approx(result.losses[-1], rel=1e-6)
+    with pytest.raises(ValueError, match="batches: expected at least one target in epoch 0, got none"):
+        fit_with_lightning(network(), batches, squared, CONFIG, lambda batch: 0)
+
+
 def test_the_loss_it_reports_is_the_mean_over_targets():
     of_epoch = [(np.array([1.0, 2.0, 3.0]),), (np.array([10.0]),)]
 

@@ -3,6 +3,8 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,9 @@ from torch import nn
 
 from recsys.torch.engine import tensors
 from recsys.torch.parameters import draw_from
+from recsys.training import loop
 from recsys.training.loop import FitConfig, one_cycle, step_rng
+from tests.conftest import ROOT
 from tests.training.small_run import CONFIG, batches, bits, counting, network, read_curves, squared, train, validate
 
 
@@ -227,6 +231,69 @@ def test_an_interrupt_in_the_last_metric_is_not_swallowed(whole, tmp_path):
     assert resumes(tmp_path / "state", whole)
 
 
+def test_an_interrupt_of_a_finished_run_that_is_called_again_is_not_swallowed(whole, tmp_path, monkeypatch):
+    path = tmp_path / "state"
+    train(network(), squared, CONFIG, validate, path)
+    loaded = loop.read_checkpoint
+    with monkeypatch.context() as changed, pytest.raises(KeyboardInterrupt, match="interrupted after step 16; the state"):
+        changed.setattr(loop, "read_checkpoint", lambda *arguments: interrupt() or loaded(*arguments))
+        train(network(), squared, CONFIG, validate, path)
+    assert resumes(path, whole)
+
+
+def test_an_epoch_without_a_target_is_refused_and_a_batch_without_one_is_not():
+    """Its loss would be told as 0, the best there is."""
+    told = iter([0, 0, 3])
+    config = replace(CONFIG, epochs=1)
+    one = batches(0)[:1]
+    with pytest.raises(ValueError, match="batches: expected at least one target in epoch 0, got none, so there is no"):
+        train(network(), data=lambda epoch: one, config=config, count=lambda batch: 0)
+    result = train(network(), data=lambda epoch: one * 3, config=config, count=lambda batch: next(told))
+    assert result.steps == 3 and result.losses[0] > 0
+
+
+# One run, one checkpoint
+
+RUN = """
+import pathlib, sys, time
+from tests.training import small_run as s
+
+def wait():
+    print("in the middle", flush=True)
+    sys.stdin.readline()
+
+s.train(s.network(), s.counting(4, wait), s.CONFIG, s.validate, pathlib.Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("end", ["killed", "finished"])
+def test_of_two_processes_with_one_checkpoint_the_second_is_refused_until_the_first_ends(whole, tmp_path, end):
+    path = tmp_path / "state"
+    first = subprocess.Popen([sys.executable, "-c", RUN, str(path)], cwd=ROOT, text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert first.stdout.readline() == "in the middle\n"
+    before, model, adopted = path.read_bytes(), network(), []
+    with pytest.raises(BlockingIOError, match="expected a checkpoint that no other run trains with.*wait for") as error:
+        train(model, squared, CONFIG, validate, path, adopt=adopted.append)
+    assert error.value.filename == str(path)
+    assert path.read_bytes() == before and bits(model) == bits(network()) and adopted == []
+    train(network(), squared, CONFIG, validate, tmp_path / "another")  # beside it, in the same directory
+    if end == "killed":
+        first.kill()
+    first.communicate("go on\n" if end == "finished" else None, timeout=600)
+    assert first.returncode == (0 if end == "finished" else -signal.SIGKILL)
+    assert resumes(path, whole)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["another", "state"]
+
+
+def test_where_no_lock_can_be_had_a_run_trains_without(whole, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    assert resumes(tmp_path / "state", whole)
+    monkeypatch.undo()
+    monkeypatch.setattr("fcntl.flock", no_space)
+    assert resumes(tmp_path / "other", whole)
+
+
 def test_a_second_interrupt_stops_at_once():
     reached = []
 
@@ -252,7 +319,7 @@ def test_a_checkpoint_of_something_else_names_each_difference_and_nothing_else(t
     refused("fit expected {'epochs': 9}, got {'epochs': 3}", config=replace(CONFIG, epochs=9))
     wide = network()
     wide[3] = nn.Linear(8, 2)
-    refused(r"shapes expected {'3.bias': \[2\], '3.weight': \[2, 8\]}, got {'3.bias': \[1\], '3.weight': \[1, 8\]}",
+    refused(r"shapes expected {'3.bias': \[2\], '3.weight': \[8, 2\]}, got {'3.bias': \[1\], '3.weight': \[8, 1\]}",
             wide)  # fmt: skip
     refused("optimizer expected 'SGD', got 'AdamW'", optimizer=lambda m, c: torch.optim.SGD(m.parameters(), lr=1.0))
     refused("class expected 'Linear', got 'Sequential'; shapes expected .*", nn.Linear(6, 1))
@@ -294,10 +361,15 @@ def test_a_directory_that_is_missing_is_made(tmp_path):
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ValueError, match="epochs: expected a number above 0, got 0"):
+    with pytest.raises(ValueError, match="epochs: expected at least 1, got 0"):
         FitConfig(epochs=0)
     with pytest.raises(ValueError, match="learning_rate: expected a number above 0, got nan"):
         FitConfig(learning_rate=float("nan"))
+    with pytest.raises(ValueError, match="save_every: expected a whole number, got 2.5"):
+        FitConfig(save_every=2.5)
+    for decay in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match="weight_decay: expected at least 0, got"):
+            FitConfig(weight_decay=decay)
     with pytest.raises(ValueError, match="warm_up: expected a share between 0 and 1, got 1"):
         FitConfig(warm_up=1)
     with pytest.raises(ValueError, match="patience: expected at least 1"):

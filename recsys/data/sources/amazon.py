@@ -37,7 +37,7 @@ def read_s3rec(files: Mapping[str, bytes]):
     if short:
         raise DataError(
             f"{file}, row {short}: expected a user and at least one item, "
-            f"found {rows[short - 1]!r}. {MEND}"
+            f"got {rows[short - 1]!r}; {MEND}"
         )
     users = _positive(
         [fields[0] for fields in rows], range(1, len(rows) + 1), "user", file
@@ -45,7 +45,7 @@ def read_s3rec(files: Mapping[str, bytes]):
     again = np.flatnonzero(pd.Series(users).duplicated().to_numpy())
     if again.size:
         raise DataError(
-            f"{file}, row {again[0] + 1}: user {users[again[0]]} has a line already. {MEND}"
+            f"{file}, row {again[0] + 1}: user {users[again[0]]} has a line already; {MEND}"
         )
     lengths = np.array([len(fields) - 1 for fields in rows], dtype=np.int64)
     line = np.repeat(np.arange(len(rows)), lengths)
@@ -76,7 +76,7 @@ def _positive(fields: list[str], row_of, what: str, file: str) -> np.ndarray:
         if not (field.isdecimal() and len(field) < 19)
     )
     raise DataError(
-        f"{file}, row {row_of[place]}: expected an integer {what} id, found {fields[place]!r}. {MEND}"
+        f"{file}, row {row_of[place]}: expected an integer {what} id, got {fields[place]!r}; {MEND}"
     )
 
 
@@ -87,7 +87,7 @@ def _categories(content: bytes, item_ids: np.ndarray, file: str) -> pd.DataFrame
         found = attributes.get(str(item))
         if not isinstance(found, list) or not all(map(is_index, found)):
             raise DataError(
-                f"{file}: expected a list of category numbers for item {item}, found {found!r}. {MEND}"
+                f"{file}: expected a list of category numbers for item {item}, got {found!r}; {MEND}"
             )
         columns.append(tuple(found))
     return pd.DataFrame(

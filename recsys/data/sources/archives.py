@@ -36,8 +36,8 @@ def member(archive: bytes | Path, name: str, limit: int) -> bytes:
     # A flipped byte may be anything to zipfile: zlib.error, RuntimeError, OSError, ...
     except Exception as error:
         raise DataError(
-            f"expected an archive that holds {name}, found: {type(error).__name__}: {error}"
+            f"expected an archive that holds {name}, got {type(error).__name__}: {error}"
         ) from error
     if len(content) > limit:
-        raise DataError(f"expected {name} of at most {limit:,} bytes, found more")
+        raise DataError(f"expected {name} of at most {limit:,} bytes, got more")
     return content

@@ -77,6 +77,6 @@ def _checked(fields: list[str], file: str, row: int) -> list[str]:
     ):
         if not good:
             raise DataError(
-                f"{file}, row {row}: expected {expected}, found {found!r}. {MEND}"
+                f"{file}, row {row}: expected {expected}, got {found!r}; {MEND}"
             )
     return fields

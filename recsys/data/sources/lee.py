@@ -35,7 +35,7 @@ def read_cor(files: Mapping[str, bytes]) -> Texts:
             text = " ".join(line.split())
             if not text:
                 raise DataError(
-                    f"{file}, row {row}: expected a document, found an empty line. {MEND}"
+                    f"{file}, row {row}: expected a document, got an empty line; {MEND}"
                 )
             first = FIRST_SENTENCE.match(text)
             rows.append(

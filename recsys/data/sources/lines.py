@@ -29,8 +29,8 @@ def fields_of(content: bytes, n_fields: int, *, file: str) -> list[list[str]]:
     for row, fields in enumerate(rows, start=1):
         if len(fields) != n_fields:
             raise DataError(
-                f"{file}, row {row}: expected {n_fields} fields, found {len(fields)}: {fields!r}. "
-                f"The file may be cut short. {MEND}"
+                f"{file}, row {row}: expected {n_fields} fields, got {len(fields)}: {fields!r}; "
+                f"the file may be cut short; {MEND}"
             )
     return rows
 
@@ -45,11 +45,11 @@ def json_object(content: bytes, *, file: str) -> dict:
         value = json.loads(content)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{file}: expected JSON, found: {error}. The file may be cut short. {MEND}"
+            f"{file}: expected JSON, got {error}; the file may be cut short; {MEND}"
         ) from error
     if not isinstance(value, dict):
         raise DataError(
-            f"{file}: expected a JSON object, found a {type(value).__name__}. {MEND}"
+            f"{file}: expected a JSON object, got a {type(value).__name__}; {MEND}"
         )
     return value
 

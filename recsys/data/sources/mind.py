@@ -61,8 +61,8 @@ def read_mind(path: str | Path) -> ImpressionLog:
     for name, places in found.items():
         if len(places) != 1:
             raise FileNotFoundError(
-                f"{path}: expected one {name}, found {len(places)}. Give the path of one part, "
-                "training or development."
+                f"{path}: expected one {name}, got {len(places)}; give the path of one part, "
+                "training or development"
             )
     return read_files({name: read(places[0]) for name, places in found.items()})
 
@@ -78,7 +78,7 @@ def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
     again = np.flatnonzero(pd.Series(ids).duplicated().to_numpy())
     if again.size:
         raise DataError(
-            f"{NEWS}, row {again[0] + 1}: article {ids[again[0]]} has a row already. {MEND}"
+            f"{NEWS}, row {again[0] + 1}: article {ids[again[0]]} has a row already; {MEND}"
         )
     items = pd.DataFrame(
         [fields[1:5] for fields in news],
@@ -91,7 +91,7 @@ def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
     empty = next((row for row, news in enumerate(shown, start=1) if not news), None)
     if empty:
         raise DataError(
-            f"{BEHAVIOURS}, row {empty}: expected at least one article shown, found none. {MEND}"
+            f"{BEHAVIOURS}, row {empty}: expected at least one article shown, got none; {MEND}"
         )
     user_ids, users = np.unique([row[1] for row in rows], return_inverse=True)
     flat, row_of, starts = _flatten(shown)
@@ -107,7 +107,7 @@ def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
     if bad is not None:
         raise DataError(
             f"{BEHAVIOURS}, row {row_of[bad] + 1}: expected articles as ID-1 or ID-0, "
-            f"found {flat[bad]!r}. {MEND}"
+            f"got {flat[bad]!r}; {MEND}"
         )
     impressions = Impressions(
         users,
@@ -152,7 +152,7 @@ def _indices(articles: list[str], row_of: np.ndarray, index: pd.Index) -> np.nda
     if unknown.size:
         raise DataError(
             f"{BEHAVIOURS}, row {row_of[unknown[0]] + 1}: article {articles[unknown[0]]!r} "
-            f"is not in {NEWS}. {MEND}"
+            f"is not in {NEWS}; {MEND}"
         )
     return places
 
@@ -165,6 +165,6 @@ def _seconds(texts: list[str]) -> np.ndarray:
     if bad.size:
         raise DataError(
             f"{BEHAVIOURS}, row {bad[0] + 1}: expected a time as month/day/year hour:minute:second "
-            f"AM or PM, found {texts[bad[0]]!r}. {MEND}"
+            f"AM or PM, got {texts[bad[0]]!r}; {MEND}"
         )
     return times.to_numpy().astype("datetime64[s]").astype(np.int64)

@@ -39,16 +39,16 @@ def read_jsondata(files: Mapping[str, bytes]):
     for user, marked in history.items():
         if user not in future:
             raise DataError(
-                f"{FUTURE}: expected a basket for user {user}, who is in {HISTORY}. {MEND}"
+                f"{FUTURE}: expected a basket for user {user}, who is in {HISTORY}; {MEND}"
             )
         if not user.isdecimal():
             raise DataError(
-                f"{HISTORY}: expected an integer user id, found {user!r}. {MEND}"
+                f"{HISTORY}: expected an integer user id, got {user!r}; {MEND}"
             )
         last = _baskets(future[user], user, FUTURE)
         if len(last) != 1:
             raise DataError(
-                f"{FUTURE}, user {user}: expected one basket, found {len(last)}. {MEND}"
+                f"{FUTURE}, user {user}: expected one basket, got {len(last)}; {MEND}"
             )
         for step, basket in enumerate(_baskets(marked, user, HISTORY) + last):
             users += [int(user)] * len(basket)
@@ -56,7 +56,7 @@ def read_jsondata(files: Mapping[str, bytes]):
             steps += [step] * len(basket)
     extra = next((user for user in future if user not in history), None)
     if extra is not None:
-        raise DataError(f"{FUTURE}: user {extra} has no history in {HISTORY}. {MEND}")
+        raise DataError(f"{FUTURE}: user {extra} has no history in {HISTORY}; {MEND}")
     interactions = Interactions.from_ids(
         np.array(users),
         np.array(items),
@@ -88,12 +88,12 @@ def _baskets(marked: object, user: str, file: str) -> list[list[int]]:
     ):
         raise DataError(
             f"{file}, user {user}: expected baskets between two marks [-1], "
-            f"found {str(marked)[:60]}. {MEND}"
+            f"got {str(marked)[:60]}; {MEND}"
         )
     for place, basket in enumerate(marked[1:-1], start=1):
         if not isinstance(basket, list) or not basket or not all(map(is_index, basket)):
             raise DataError(
                 f"{file}, user {user}: expected a list of item numbers as basket {place}, "
-                f"found {str(basket)[:60]}. {MEND}"
+                f"got {str(basket)[:60]}; {MEND}"
             )
     return marked[1:-1]

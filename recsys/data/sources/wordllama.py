@@ -35,7 +35,7 @@ def read_wheel(files: Mapping[str, bytes]) -> StaticEmbeddings:
         matrix = load(files[MATRIX])["embedding.weight"].astype(np.float32)
     except (SafetensorError, KeyError) as error:
         raise DataError(
-            f"{MATRIX}: expected a tensor embedding.weight, found: {error}. {MEND}"
+            f"{MATRIX}: expected a tensor embedding.weight, got {error}; {MEND}"
         ) from error
     n_tokens = len(
         json_object(files[TOKENIZER], file=TOKENIZER).get("model", {}).get("vocab", {})
@@ -43,10 +43,10 @@ def read_wheel(files: Mapping[str, bytes]) -> StaticEmbeddings:
     if matrix.ndim != 2 or len(matrix) != n_tokens:
         raise DataError(
             f"{MATRIX}: expected one vector for each of the {n_tokens:,} tokens in {TOKENIZER}, "
-            f"found shape {matrix.shape}. {MEND}"
+            f"got shape {matrix.shape}; {MEND}"
         )
     bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
     if bad.size:
-        raise DataError(f"{MATRIX}: expected finite numbers in row {bad[0]}. {MEND}")
+        raise DataError(f"{MATRIX}: expected finite numbers in row {bad[0]}; {MEND}")
     matrix.setflags(write=False)
     return StaticEmbeddings(matrix, files[TOKENIZER])

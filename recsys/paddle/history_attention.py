@@ -1,0 +1,133 @@
+r"""History attention: a candidate asks what somebody took, and is scored by the answer.
+
+Settings, batches, `fit` and `score`: `recsys.neural.history_attention`.
+
+score(H, i) = c + b_i + <e_i, z>, z = sum over the history of w_l V e_l. The weights are
+a softmax of <Q e_i, K e_l> / sqrt(dim): each candidate reads the history in its own
+way. The control, `pooling="mean"`, is the same network with equal weights. A candidate
+never looks at itself, wherever it stands, nor at anything that came after it. A user is
+a history and nothing else, so a stranger is served like anybody, and no user needs a
+bias: it would move no item past another.
+
+Source: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4.3), with
+scaled dot products and softmax (Vaswani and others, 2017, equation 1).
+"""
+
+import paddle
+from paddle import Tensor, nn
+from paddle.nn import functional as F
+
+from recsys.batches.sequences import PADDING
+from recsys.neural import history_attention
+from recsys.neural.history_attention import HistoryAttentionConfig
+from recsys.paddle import engine
+from recsys.paddle.functional import attend_, attention_
+from recsys.paddle.ncf import embedding
+from recsys.paddle.parameters import projection
+
+
+class HistoryAttention(nn.Layer):
+    """The network, from histories and candidates to scores and attention weights.
+
+    Args:
+        n_items: size of the catalogue; ids run from 1 to n_items, 0 is padding.
+        config: sizes.
+    """
+
+    def __init__(self, n_items: int, config: HistoryAttentionConfig):
+        super().__init__()
+        self.n_items, self.config = n_items, config
+        self.items = embedding(n_items + 1, config.dim)
+        self.bias = nn.Embedding(n_items + 1, 1)
+        self.constant = nn.Parameter(paddle.zeros(()))
+        self.value = projection(config.dim, config.dim)
+        if config.pooling == "attention":
+            self.query = projection(config.dim, config.dim)
+            self.key = projection(config.dim, config.dim)
+        nn.init.zeros_(self.bias.weight)
+
+    def forward(
+        self, history: Tensor, candidates: Tensor, visible: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Score candidates against histories.
+
+        Args:
+            history: int64 ids (batch, length), oldest first; padding may stand
+                anywhere.
+            candidates: int64 ids (batch, candidates).
+            visible: int64 (batch, candidates), how many of the history's columns, from
+                the left, a candidate may look at; all by default.
+
+        Returns:
+            Scores (batch, candidates) and weights (batch, candidates, length), which
+            sum to one, or are zero where a candidate has nothing to look at.
+        """
+        past = self.items(history)  # (batch, length, dim)
+        asked = self.items(candidates)  # (batch, candidates, dim)
+        mask = _mask(history, candidates, visible)  # (batch, candidates, length)
+        pooled, weights = self._pool(asked, past, mask)  # as asked, as mask
+        match = (asked * pooled).sum(-1)  # (batch, candidates)
+        bias = self.bias(candidates)[..., 0]  # (batch, candidates)
+        return self.constant + bias + match, weights
+
+    def contributions(self, history: Tensor, candidates: Tensor) -> Tensor:
+        """What each event adds to a score: (batch, candidates, length).
+
+        They sum to the score less the constant and the candidate's bias, exactly.
+        """
+        _, weights = self(history, candidates)  # (batch, candidates, length)
+        values = self.value(self.items(history))  # (batch, length, dim)
+        products = self.items(candidates) @ values.mT  # (batch, candidates, length)
+        return weights * products
+
+    def _pool(self, asked: Tensor, past: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Candidates (batch, candidates, dim) read histories (batch, length, dim)."""
+        values = self.value(past)  # (batch, length, dim)
+        if self.config.pooling == "mean":
+            equal = paddle.zeros(
+                mask.shape, dtype=values.dtype
+            )  # (batch, candidates, length)
+            return attend_(equal, values, mask)
+        return attention_(self.query(asked), self.key(past), values, mask)
+
+
+def _mask(history: Tensor, candidates: Tensor, visible: Tensor | None) -> Tensor:
+    """True where a candidate may look: at a real item, early enough, not itself."""
+    past = history[:, None, :]  # (batch, 1, length)
+    real = past != PADDING  # (batch, 1, length)
+    other = past != candidates[:, :, None]  # (batch, candidates, length)
+    if visible is None:
+        return real & other
+    places = paddle.arange(history.shape[1])  # (length,)
+    early = places < visible[:, :, None]  # (batch, candidates, length)
+    return real & other & early
+
+
+def history_loss(
+    network: HistoryAttention, batch: tuple[Tensor, Tensor, Tensor]
+) -> Tensor:
+    """Binary cross-entropy of taken against drawn, mean over the real candidates.
+
+    Args:
+        network: the network.
+        batch: histories (batch, length), candidates (batch, length, 1 + negatives), of
+            which the first was taken, and how many events each may look at, of the same
+            shape; all int64.
+
+    Returns:
+        A scalar.
+    """
+    history, candidates, visible = batch
+    scores, _ = network(history, candidates.flatten(1), visible.flatten(1))
+    scores = scores.reshape(candidates.shape)  # (batch, length, 1 + negatives)
+    labels = paddle.zeros_like(scores)  # (batch, length, 1 + negatives)
+    labels[..., 0] = 1
+    real = candidates != PADDING  # (batch, length, 1 + negatives)
+    return F.binary_cross_entropy_with_logits(scores[real], labels[real])
+
+
+class HistoryAttentionRecommender(history_attention.HistoryAttentionRecommender):
+    """History attention in this framework; see `recsys.neural.history_attention`."""
+
+    engine, network_class = engine, HistoryAttention
+    loss = history_loss
