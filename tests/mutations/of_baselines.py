@@ -108,8 +108,6 @@ MUTANTS = [
     change("BM25: n counts occurrences", "bm25.py", "holding.update(count.keys())", "holding.update(count)"),
     change("BM25: no length of the mean", "bm25.py", "max(lengths.mean(), 1e-12)", "max(lengths.max(), 1e-12)"),
 
-    change("a stranger is the fitted user of that index", "fitting.py",
-           "(users >= 0) & (users < fitted.n_users)", "users < fitted.n_users"),
     change("nobody is themselves", "fitting.py", "np.where(is_fitted, users, -1)", "np.where(is_fitted, -1, -1)"),
     change("an empty catalogue is fitted", "fitting.py", "if not interactions.n_items:", "if False:"),
 ]  # fmt: skip
