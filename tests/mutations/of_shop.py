@@ -59,7 +59,6 @@ MUTANTS = [
     models("activation unit: no product", UNIT, "hidden = singles + product", "hidden = singles"),
     models("activation unit: a softmax", UNIT, "return weights @ items, weights", "return torch.softmax(weights, -1) @ items, weights"),
     models("basket: unanswered questions teach", BASKET, "np.unique(candidates.question[labels == 1])", "np.unique(candidates.question)"),
-    models("basket: proposals of the log before", BASKET, "if proposals is None or proposals.interactions is not interactions:", "if proposals is None:"),
     models("basket: proposals of a fit that failed", BASKET, "self._prepared = prepared.proposals", "self._prepared = self.proposals = prepared.proposals"),
     models("basket: scores at other rows", BASKET, "scores[rows[real]] = found[real]", "scores[:real.sum()] = found[real]"),
     models("basket: popularity of another candidate", BASKET, "popular = at_places(popularity, batch.rows, 0)", "popular = at_places(popularity, np.minimum(batch.rows, 0), 0)"),
