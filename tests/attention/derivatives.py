@@ -54,7 +54,6 @@ SHARES = np.random.default_rng(9).dirichlet(np.ones(4), size=3)
 LOG_Q = np.log(np.array([[0.2, 0.5, 0.2], [0.1, 0.1, 0.6], [0.3, 0.4, 0.1]]))
 TEMPERATURE = 0.7
 N_HEADS = 2
-POSITIVE_RATE = 0  # a seed whose first draw is positive, as a rate has to be
 
 QK = {"query": (3, 2, 4), "key": (3, 5, 4)}
 HIDDEN = {"query_matrix": (4, 6), "key_matrix": (4, 6), "direction": (6,)}

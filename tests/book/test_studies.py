@@ -205,6 +205,7 @@ def test_no_study_of_the_book_is_stale_or_slow(root):
         artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
         assert studies.differences(root, name)[0] == [], name
         assert artefact["seconds"] < (1200 if name in BESIDE_OTHER_WORK else 900), name
+        assert artefact["seconds"] >= 900 or name not in BESIDE_OTHER_WORK, f"{name}: needs no exception any more"
     assert entry("ta-feng").content
 
 

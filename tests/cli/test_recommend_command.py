@@ -77,7 +77,7 @@ def test_the_events_said_are_those_that_cost_the_item_most(typed, directory, wal
     [
         (["nosuch"], "user: expected a whole number as in"),
         (["99999"], "Unknown user id 99999"),
-        (["1", "--k", "100000"], "expected"),
+        (["1", "--k", "100000"], "k: expected 1 to 30, the number of items, got k=100000"),
         (["1", "--framework", "jax"], "framework: expected one of torch, paddle, got 'jax'"),
     ],
 )

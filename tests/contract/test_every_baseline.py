@@ -172,22 +172,6 @@ def test_a_fit_that_is_refused_leaves_the_old_one(entry, fitted):
         fresh.score([0])
 
 
-@pytest.mark.parametrize("method", ["seen", "item_counts", "matrix", "by_time", "ages"])
-def test_a_fit_that_is_stopped_leaves_the_old_one(entry, fitted, method, monkeypatch):
-    """Wherever it asks the log for something, if it does."""
-    model, other = entry.make().fit(shop()), shop().select(shop().users % 2 == 0)
-
-    def stop(*arguments):
-        raise InterruptedError
-
-    monkeypatch.setattr(Interactions, method, stop)
-    try:
-        model.fit(other)
-    except InterruptedError:
-        monkeypatch.undo()
-        assert (model.score(SOME) == fitted.score(SOME)).all()
-
-
 # What is refused
 
 

@@ -36,7 +36,6 @@ def problems(draw):
         "wide": [glorot(rng, dim, hidden) for _ in range(3)],
         "bias": rng.normal(size=hidden),
         "direction": glorot(rng, hidden, 1),
-        "raw_rate": rng.normal(size=1),
     }
 
 
@@ -112,7 +111,6 @@ def test_layers_equal_the_reference_on_a_fixed_example(backend):
         "wide": [glorot(rng, 6, 4) for _ in range(3)],
         "bias": rng.normal(size=4),
         "direction": glorot(rng, 4, 1),
-        "raw_rate": np.array([-0.4]),
     }
     check(backend, fixed, "float64")
 

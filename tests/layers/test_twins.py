@@ -171,7 +171,8 @@ def test_a_fault_planted_in_a_twin_is_seen(name, fault):
     """In a copy of each file: a default changed, an argument renamed, all comments gone, a line doubled."""
     text = text_of("paddle", name)
     lines = text.splitlines(keepends=True)
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef) and node.name[0] != "_"]
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)
+                 and (node.name[0] != "_" or node.name == "__init__")]  # fmt: skip
     if fault == "comment":
         changed = text.replace("# Paddle: ", "# ")
         if changed == text:

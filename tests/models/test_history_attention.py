@@ -102,7 +102,6 @@ def test_what_came_later_never_changes_a_score(network, ids):
     assert fw.allclose(before[:, 1:2], network(ids[:, :3], CANDIDATES[:, 1:2])[0], **CLOSE)
 
 
-@needs_torch
 @pytest.mark.parametrize("place", [0, 3, 8])
 def test_a_candidate_planted_in_its_own_history_weighs_nothing_and_changes_nothing(network, ids, place):
     leaked = fw.cat([ids[:, :place], CANDIDATES[:, :1], ids[:, place:]], dim=1)
@@ -110,7 +109,7 @@ def test_a_candidate_planted_in_its_own_history_weighs_nothing_and_changes_nothi
     assert (weights[:, 0, place] == 0).all()
     assert fw.allclose(scores[:, 0], network(ids, CANDIDATES)[0][:, 0], **CLOSE)
     assert (weights[:, 1:, place] > 0).all()
-    _, in_training = network(leaked, CANDIDATES, fw.full((3, 4), 9))
+    _, in_training = network(leaked, CANDIDATES, tensor([[9] * 4] * 3))
     assert equal(in_training, weights)
 
 
@@ -181,9 +180,8 @@ def test_rows_of_unequal_length_are_padded_and_padding_asks_nothing(groups):
     assert HistoryAttentionRecommender.targets((history, candidates, visible)) == 6 * 4
 
 
-@needs_torch
 def test_padding_adds_nothing_to_the_loss(network, ids):
-    candidates = fw.randint(21, 31, (3, 8, 4), generator=fw.Generator().manual_seed(0))
+    candidates = tensor(np.random.default_rng(0).integers(21, 31, (3, 8, 4)))
     visible = fw.arange(1, 9)[:, None].expand(3, 8, 4)
     wider = (fw.nn.functional.pad(ids, (0, 3)), fw.nn.functional.pad(candidates, (0, 0, 0, 3)),
              fw.arange(1, 12)[:, None].expand(3, 11, 4))  # fmt: skip

@@ -38,7 +38,6 @@ def twin(name, file, old, new, paddle_old=None, paddle_new=None):
 VALUES = "self.value(items), mask)"
 DIRECTION = "self.direction(torch.tanh(pairs))"
 PADDLE_DIRECTION = DIRECTION.replace("torch", "paddle")
-ONE_LONG = "[..., 0], items, mask)"
 
 TEN_FAULTS = [
     *numpy("1 attention across the batch", "dot_product.py",

@@ -15,6 +15,8 @@ from tests.conftest import ROOT
 RESULT = json.loads((ROOT / "studies" / "parity.json").read_text("utf-8"))["result"]["networks"]
 RANKING = set(CASES) - {"skip-gram", "masked language", "NRMS, self, words", "NRMS, target, words", "NRMS, mean, words"}
 KINKS = {"MLP", "NeuMF", "target ranker, din", "target ranker, max"}
+"""A relu, DIN's activation, a maximum with ties: rounding may grow there, so float64 decides."""
+
 METRIC_BAR, LISTS_BAR = 5e-4, 0.99
 
 
@@ -39,12 +41,11 @@ def test_one_network_a_domain_ends_alike_now():
 def test_the_metrics_agree_where_rounding_stays_small(name):
     row = RESULT[name]["float64" if name in KINKS else "float32"]
     assert abs(row["PyTorch"] - row["PaddlePaddle"]["mean"]) <= METRIC_BAR
-    if name.startswith("SASRec") or name in KINKS:
-        assert row["PaddlePaddle"]["equal lists"] >= LISTS_BAR
+    assert row["PaddlePaddle"]["equal lists"] >= LISTS_BAR
 
 
 @pytest.mark.parametrize("name", sorted(KINKS))
-def test_where_the_metric_parts_in_float32_pytorch_parts_from_itself_too(name):
+def test_a_metric_that_parts_in_float32_has_a_control_whose_weights_part(name):
     row = RESULT[name]["float32"]
     apart = abs(row["PyTorch"] - row["PaddlePaddle"]["mean"])
     assert apart <= METRIC_BAR or row["PyTorch with other kernels"]["weights apart"] > 1e-3
