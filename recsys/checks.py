@@ -2,8 +2,8 @@
 
 The NumPy reference and both twins use the same checks, so that bad input is answered
 with the same words everywhere. Nothing here touches more than shapes, dtypes and numbers,
-apart from `check_finite`, `check_ids` and `check_indices`, which read a NumPy array; each
-twin has its own of the first.
+apart from `check_finite`, `check_ids`, `check_indices` and `check_weights`, which read
+NumPy arrays; each twin has its own of the first.
 
 Masks are boolean and True marks a real position. A mask never gains axes by itself: a
 (batch, length) mask against (batch, queries, keys) scores would be read as

@@ -79,7 +79,7 @@ def import_paddle() -> ModuleType:
 
 @contextmanager
 def _left_as_it_was() -> Iterator[None]:
-    """Put back the root logger, the environment and Python's generator."""
+    """Put back the root logger and Python's generator; remove variables that were added."""
     root = logging.getLogger()
     level, handlers = root.level, list(root.handlers)
     environment, state = dict(os.environ), random.getstate()

@@ -47,7 +47,7 @@ class Elsewhere:
 
         Raises:
             RuntimeError: what went wrong there, as "kind: first line".
-            EOFError: the process has ended.
+            EOFError, BrokenPipeError: the process has ended.
         """
         pickle.dump((source, arrays), self._process.stdin)
         self._process.stdin.flush()
@@ -100,14 +100,22 @@ def _run(source: str, arrays: dict[str, np.ndarray], names: dict[str, Any]) -> A
 
 
 def _arrays(value: Any) -> Any:
-    """Tensors as arrays, whatever holds them."""
+    """Tensors as arrays, and nothing of a framework's own type.
+
+    Such a type would load the framework in the process that asks.
+    """
     if hasattr(value, "detach"):
         return np.array(value.detach().numpy())
     if isinstance(value, dict):
         return {name: _arrays(part) for name, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_arrays(part) for part in value)
-    return value
+    if isinstance(value, (list, tuple)):
+        whole = list if isinstance(value, list) else tuple
+        return whole(_arrays(part) for part in value)
+    if isinstance(value, str):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+        return value
+    raise TypeError(f"expected tensors, numbers or text, got {type(value).__name__}")
 
 
 if __name__ == "__main__":

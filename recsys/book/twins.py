@@ -31,9 +31,7 @@ RENAMES = {
     r"\btorch\.tensor\(": "paddle.to_tensor(",
     r"\btorch\.autograd\.Function\b": "PyLayer",
     r"\btorch\.optim\b": "paddle.optimizer",
-    r"\.mul_\(": ".multiply_(",
     r"\bpersistent=": "persistable=",
-    r"\btorch\.softmax\(": "F.softmax(",
 }
 """PyTorch's word, as a regular expression, and Paddle's."""
 
@@ -227,7 +225,7 @@ def public(text: str) -> dict[str, tuple]:
 
     Returns:
         For each public definition, by qualified name and in order, its arguments with
-        annotations and defaults, what it returns, its decorators and its docstring,
+        annotations and defaults, what it returns and its docstring,
         after the renames; constants with their values.
     """
     tree = ast.parse(rename(text, {**RENAMES, **NAMES}))

@@ -85,8 +85,8 @@ def _train(
     with _Epochs() as said:
         recommender.fit(fitted)
     weights = to / WEIGHTS
-    write_run(to, model, data, framework)
     recommender.save(weights)
+    write_run(to, model, data, framework)
     result = recommender.result
     print(
         f"{'Finished' if said.lines else 'Was finished already'}: after epoch {len(result.losses)}, "

@@ -67,7 +67,7 @@ def evaluate(
         fit: False takes the model as it stands, fitted before: on the part named
             under `on`, or on any over the same items where `history` is given.
         history: a log over the users and items of the split, whose histories the
-            model reads in place of the fitted ones.
+            model reads in place of the fitted ones; its users go by index, unchecked.
 
     Returns:
         nDCG (ideal capped at k), recall, precision, hit rate, MRR and MAP of every user. Memory

@@ -416,7 +416,7 @@ def sampled_hits(
     `exclude` and that are not the target. Ties go against the target.
 
     Args:
-        scores: (n_users, n_items) numbers.
+        scores: (n_users, n_items) floats.
         target: (n_users,) int, item indices.
         n_negatives: how many are drawn for each user, at least 1.
         k: places of the list, at least 1.

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from recsys.data import Interactions
-from recsys.recommender import require_taken
+from recsys.recommender import check_log, require_taken
 
 TIE_BREAKS = (
     "file-order",
@@ -236,13 +236,13 @@ def global_temporal(
             asked for, or a value of 0 or less.
     """
     test_share, validation_share = _shares(test, validation)
+    require_taken(interactions)
     if interactions.time_unit == "step":
         raise ValueError(
             "interactions: expected times in seconds or days, got steps, which count each user's "
             "own events and are at no common time; use leave_last_out"
         )
     _require_events(interactions)
-    require_taken(interactions)
     times = interactions.times
     sorted_times = np.sort(times)
     n_fitted = int(len(times) * (1 - test_share))
@@ -283,6 +283,7 @@ def random_ratio(
             for.
     """
     test_share, validation_share = _shares(test, validation)
+    check_log("interactions", interactions)
     _require_events(interactions)
     lottery = np.random.default_rng(seed).random(len(interactions))
     order = np.lexsort((lottery, interactions.users))

@@ -4,5 +4,5 @@ A file holds a model's settings, what its network is fed, `fit`, `score`, `save`
 `load`; `recommender` what all share. Nothing here loads a framework. The network and
 its loss stand in `recsys.torch` under the same file name (that of `news` is `nrms`),
 beside the class to use: a few lines that name its engine, network and loss.
-`recsys.paddle` has the same place for its twins, of which none is written yet.
+`recsys.paddle` has its twin, under the same file name.
 """

@@ -1,8 +1,7 @@
 """The newsroom's recommender, whichever the framework: articles and clicks to scores.
 
-Network, readers, loss and the class to use: `nrms` of `recsys.torch` or `recsys.paddle`. Here are
-settings,
-slates as batches, scores of every article.
+Network, readers, loss and the class to use: `nrms` of `recsys.torch` or
+`recsys.paddle`. Here are settings, slates as batches, scores of every article.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -1,9 +1,8 @@
 """The next basket by a network, whichever framework it is written in.
 
-Network, loss and the class to use: `next_basket` of `recsys.torch` or `recsys.paddle`. Here are
-settings,
-proposed products as batches, scores for users. Products are proposed, and baskets
-learned from, as by `recsys.baselines.BasketRanker`.
+Network, loss and the class to use: `next_basket` of `recsys.torch` or `recsys.paddle`.
+Here are settings, proposed products as batches, scores for users. Products are
+proposed, and baskets learned from, as by `recsys.baselines.BasketRanker`.
 """
 
 from dataclasses import dataclass, field

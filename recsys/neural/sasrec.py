@@ -1,8 +1,7 @@
 """SASRec as a recommender, whichever framework its network is written in.
 
-Network, losses and the class to use: `sasrec` of `recsys.torch` or `recsys.paddle`. Here are
-settings, windows
-of histories as batches, scores for users.
+Network, losses and the class to use: `sasrec` of `recsys.torch` or `recsys.paddle`.
+Here are settings, windows of histories as batches, scores for users.
 """
 
 from collections.abc import Callable

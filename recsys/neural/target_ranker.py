@@ -1,8 +1,8 @@
 r"""The target ranker as a recommender of a shop, whichever the framework.
 
-Network, loss and the class to use: `target_ranker` of `recsys.torch` or `recsys.paddle`. Here are
-settings,
-questions and drawn candidates as batches, scores for customers.
+Network, loss and the class to use: `target_ranker` of `recsys.torch` or
+`recsys.paddle`. Here are settings, questions and drawn candidates as batches, scores
+for customers.
 
 Trained on every basket but each customer's first, against negatives drawn by
 popularity, it learns log odds that are too high for what is rarely drawn. An item

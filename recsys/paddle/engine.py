@@ -109,8 +109,7 @@ class Engine:
             Loss, and norm before clipping.
         """
         draw_from(self.network, rng)
-        # Paddle: by default gradients become zero, and AdamW would move what has none
-        self.network.clear_gradients(set_to_zero=False)
+        self.network.zero_grad()  # of all parameters: an optimizer may have a few
         loss = self.loss(self.network, tensors(batch))
         loss.backward()
         norm = clip_gradients(self.network, self.config.clip_norm)
@@ -124,7 +123,7 @@ class Engine:
 
     def training(self, on: bool) -> None:
         """Dropout on or off."""
-        self.network.train() if on else self.network.eval()  # Paddle: `train` takes no argument
+        self.network.train(on)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of parameters and buffers, by name, in the layout of both twins."""

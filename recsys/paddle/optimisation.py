@@ -109,10 +109,10 @@ class RowwiseAdagrad(paddle.optimizer.AdamW):
         parameter.index_add_(rows, 0, step * (-self.row_scale * self.get_lr()))
 
 
-# Paddle: `coalesce` is a kernel without a public name
+# Paddle: `coalesce` is a function, which no documented list names
 def _merged(gradient: Tensor) -> Tensor:
-    """Merge selected rows, so that a row that was met twice is one: torch's `coalesce`."""
-    return paddle._C_ops.merge_selected_rows(gradient)
+    """Merge selected rows: a row that was met twice is one, as torch's `coalesce`."""
+    return paddle.nn.clip.merge_selected_rows(gradient)
 
 
 def set_learning_rate(optimizer: paddle.optimizer.Optimizer, share: float) -> float:
@@ -155,12 +155,12 @@ def clip_gradients(model: nn.Layer, longest: float) -> Tensor:
             values.append(parameter.grad._get_tensor_from_selected_rows())
         elif parameter.grad is not None:
             values.append(parameter.grad)
-    # Paddle: no `get_total_norm`, and `clip`, `multiply_` for `clamp`, `mul_`
+    # Paddle: no `get_total_norm`
     squares = [value.square().sum() for value in values]
     norm = paddle.stack(squares).sum().sqrt()
-    shrink = (longest / (norm + 1e-6)).clip(max=1.0)
+    shrink = (longest / (norm + 1e-6)).clamp(max=1.0)
     for value in values:
-        value.multiply_(shrink)
+        value.mul_(shrink)
     return norm
 
 

@@ -17,7 +17,6 @@ import math
 
 import paddle
 from paddle import Tensor
-
 from paddle.autograd.py_layer import PyLayer, once_differentiable
 from paddle.nn import functional as F
 
@@ -42,6 +41,9 @@ def chunked_cross_entropy(
     Returns:
         A scalar.
     """
+    # Paddle: a negative index counts from the end, and nothing refuses it
+    if bool((targets < 0).any()):
+        raise IndexError("targets: expected from 0 to n_items - 1, got one below 0")
     return _ChunkedCrossEntropy.apply(states, items, targets, chunk)
 
 
@@ -69,9 +71,8 @@ class _ChunkedCrossEntropy(PyLayer):
             total += (log_normaliser - wanted).sum()
             gradient[paddle.arange(len(part)), target] -= 1
             by_state.append(gradient @ items)
-            by_item += paddle.matmul(
-                gradient, part, transpose_x=True
-            )  # Paddle: `matmul` can transpose without a copy
+            # Paddle: `matmul` can transpose without a copy
+            by_item += paddle.matmul(gradient, part, transpose_x=True)
         ctx.save_for_backward(paddle.cat(by_state), by_item)
         return total / len(states)
 

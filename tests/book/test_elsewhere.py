@@ -40,5 +40,12 @@ def test_what_it_prints_is_no_answer(other):
 
 def test_it_is_really_another_process(other):
     before = set(sys.modules) & {"torch", "paddle"}
+    assert type(other(f"{other.framework}.__version__")) is str and type(other(f"{other.framework}.ones([2]).shape")) in (list, tuple)
     loaded = other("import sys; sorted({'torch', 'paddle'} & set(sys.modules))")
     assert loaded == [other.framework] and set(sys.modules) & {"torch", "paddle"} == before
+
+
+def test_what_is_neither_tensor_number_nor_text_is_refused_and_the_process_goes_on(other):
+    with pytest.raises(RuntimeError, match="TypeError: expected tensors, numbers or text, got function"):
+        other("lambda: 1")
+    assert other("2") == 2

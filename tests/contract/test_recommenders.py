@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.book.parity import cases
 from recsys.data import DataError, ImpressionLog, Interactions
 from recsys.evaluation import recommend
 from recsys.neural.recommender import settings_of
@@ -51,11 +52,7 @@ def world_of(log: Interactions, *inputs: np.ndarray) -> World:
 @cache
 def walks() -> World:
     """Users walk items in steps of one, from 3 to 9 events each, some more than the networks read."""
-    rng = np.random.default_rng(3)
-    starts, lengths = rng.integers(N_ITEMS, size=40), rng.integers(3, 10, size=40)
-    walked = [(start + np.arange(length)) % N_ITEMS for start, length in zip(starts, lengths, strict=True)]
-    log = Interactions.from_sequences(walked, np.arange(100, 100 + N_ITEMS))
-    return world_of(log)
+    return world_of(cases.walks())
 
 
 @cache
@@ -68,11 +65,7 @@ def ratings() -> World:
 @cache
 def shop() -> World:
     """Baskets of up to three products on up to five days a customer; products come in groups of three."""
-    rng = np.random.default_rng(5)
-    users = np.repeat(np.arange(40), 12)
-    days = 3 * rng.integers(5, size=480)
-    log = Interactions.from_ids(users, rng.integers(N_ITEMS, size=480), np.ones(480), days, time_unit="day")
-    return world_of(log, np.arange(N_ITEMS) // 3)
+    return world_of(*cases.shop())
 
 
 @cache

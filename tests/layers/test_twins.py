@@ -80,7 +80,7 @@ class Layer(nn.Module):
         kept = x.transpose(1, 2)  # (batch, dim, length)
         kept = kept / size
         parts = torch.cat([kept, kept], dim=1)
-        return torch.softmax(parts, dim=-1).to(x.dtype)
+        return F.softmax(parts, dim=-1).to(x.dtype)
 '''
 PADDLE = '''"""A layer."""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from recsys.batches.words import HiddenWordBatches, SkipGramBatches, text_windows
 from recsys.book.parity.cases import MARKS, Case
+from recsys.book.parity.trainings import cast
 from recsys.training.checkpoint import digest
 from recsys.training.loop import FitConfig, one_cycle, step_rng
 
@@ -22,6 +23,7 @@ STOP, RESUMED = 10, 50
 
 TRAINING = FitConfig(learning_rate=0.01, weight_decay=0.01)
 UNCLIPPED = 1e9
+
 
 class Ladder:
     """One network in one framework: made afresh, with its optimizer, for each rung.
@@ -45,7 +47,7 @@ class Ladder:
         self.parameters = import_module(f"recsys.{framework}.parameters")
         self.module = import_module(f"recsys.{framework}.engine")
         _, batches = self.make()
-        self.batches = [self.cast(batch) for batch in batches(0)]
+        self.batches = [cast(batch, dtype) for batch in batches(0)]
 
     def make(self, clip_norm: float = TRAINING.clip_norm) -> tuple[Any, Callable]:
         """An engine whose network stands at the start, and its batches by epoch."""
@@ -99,13 +101,6 @@ class Ladder:
             network = self.module.in_float64(network)
         self.parameters.load_arrays(network, first)
         return network
-
-    def cast(self, batch: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """A batch with its floats in the dtype."""
-        return tuple(
-            array.astype(self.dtype) if array.dtype.kind == "f" else array
-            for array in batch
-        )
 
     def forward(self) -> dict[str, np.ndarray]:
         """What the network says of the first batch, and what each layer does."""

@@ -68,13 +68,10 @@ def read_s3rec(files: Mapping[str, bytes]):
 
 
 def _positive(fields: list[str], row_of, what: str, file: str) -> np.ndarray:
-    if all(field.isdecimal() and len(field) < 19 for field in fields):
+    good = [field.isdecimal() and len(field) < 19 for field in fields]
+    if all(good):
         return np.array(fields, dtype=np.int64)
-    place = next(
-        i
-        for i, field in enumerate(fields)
-        if not (field.isdecimal() and len(field) < 19)
-    )
+    place = good.index(False)
     raise DataError(
         f"{file}, row {row_of[place]}: expected an integer {what} id, got {fields[place]!r}; {MEND}"
     )

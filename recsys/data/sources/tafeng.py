@@ -95,11 +95,8 @@ def _customers(rows: pd.DataFrame, interactions: Interactions) -> pd.DataFrame:
 
 
 def _products(rows: pd.DataFrame, interactions: Interactions) -> pd.DataFrame:
-    n = interactions.n_items
-    by_price = np.lexsort(
-        (rows["SALES_PRICE"].to_numpy() / rows["AMOUNT"].to_numpy(), interactions.items)
-    )
-    unit_price = (rows["SALES_PRICE"].to_numpy() / rows["AMOUNT"].to_numpy())[by_price]
+    unit_price = rows["SALES_PRICE"].to_numpy() / rows["AMOUNT"].to_numpy()
+    unit_price = unit_price[np.lexsort((unit_price, interactions.items))]
     counts = interactions.item_counts()
     starts = np.cumsum(counts) - counts
     price = (
