@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from run import RESULTS, duration, machine
+from run import RESULTS, as_ratio, duration, machine
 from speed_measure import Clock, spread, take_turns
 
 from recsys.runtime import _is_amd, import_paddle
@@ -188,7 +188,7 @@ def row(what: str, slow: str, quick: str, clocks: list[Clock]) -> dict:
 def cells(row: dict) -> list[str]:
     """One row of the table as text."""
     sides = [f"`{row[side]}`: {duration(row[f'{side}_seconds']['median'])}" for side in ("slow", "quick")]
-    ratio = "{median:.3g} ({min:.2g} to {max:.2g})".format(**row["ratio"])
+    ratio = as_ratio(row["ratio"])
     return [row["what"], *sides, ratio + (row["problem"] and f"; {row['problem']}")]
 
 

@@ -50,11 +50,16 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
+def as_ratio(ratio: dict) -> str:
+    """Median and range in whole digits: no powers of ten below a thousand."""
+    return "{median:.3g} ({min:.3g} to {max:.3g})".format(**ratio)
+
+
 def cells(row: dict) -> list[str]:
     """One row of the table as text."""
     if "ratio" not in row:
         return [row["name"], row["ours"], row["peer"], "not measured: " + row["problem"], "", ""]
-    ratio = "{median:.3g} ({min:.2g} to {max:.2g})".format(**row["ratio"])
+    ratio = as_ratio(row["ratio"])
     if row["bar"] and row["bar"]["of"] == "beyond":
         ratio = "{median:.3f} s beyond ({min:.3f} to {max:.3f})".format(**row["beyond"])
     bar = row["bar"]["words"] if row["bar"] else ""

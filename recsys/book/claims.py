@@ -139,25 +139,23 @@ def as_printed(like: str, value: float) -> str:
 
 
 def update_claims(at: Path, computed: dict[str, float]) -> list[str]:
-    """Rewrite the values in `book/claims.yml` and the numbers in prose; returns what changed.
+    """Rewrite the values in `book/claims.yml`; returns what changed.
 
-    Values that are within tolerance stay as they are. Line by line, so that comments survive.
+    Within their tolerance too, so that a page never prints one number and says another.
+    Line by line, so that comments survive.
     """
-    changed, claims = [], read_claims(at)
+    changed = []
     path = at / "book" / "claims.yml"
     lines, current = path.read_text("utf-8").splitlines(), None
     for number, line in enumerate(lines):
         if re.match(r"^[\w.@-]+:\s*$", line):
             current = line.rstrip(": ")
-        elif (
-            current in computed
-            and line.strip().startswith("value:")
-            and not claims[current].holds(computed[current])
-        ):
+        elif current in computed and line.strip().startswith("value:"):
             old = line.partition(":")[2].strip()
             new = f"{computed[current]:.{len(old.partition('.')[2])}f}"
-            lines[number] = f"  value: {new}"
-            changed.append(f"{current}: {old} -> {new}")
+            if float(new) != float(old):
+                lines[number] = f"  value: {new}"
+                changed.append(f"{current}: {old} -> {new}")
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return changed
 

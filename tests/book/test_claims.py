@@ -1,5 +1,8 @@
 """Claims and the linter of prose: what keeps the text true."""
 
+import json
+import re
+
 import pytest
 import yaml
 
@@ -50,6 +53,21 @@ def test_a_claim_within_tolerance_prints_one_outside_raises(tiny):
 def test_prose_agrees_with_a_value_when_it_is_the_value_rounded(text, value, good):
     assert agrees(text, value) is good
     assert not good or as_printed(text, value) == text
+
+
+def test_update_rewrites_a_value_within_its_tolerance_too(tiny):
+    assert update_claims(tiny, {"toy.a": 0.1071}) == ["toy.a: 0.1070 -> 0.1071"]
+
+
+def test_no_notebook_prints_one_number_and_says_another(root):
+    claims, raw = read_claims(root), (root / "book" / "claims.yml").read_text("utf-8")
+    decimals = {id: len(value.partition(".")[2]) for id, value in re.findall(r"^([\w.@-]+):\n(?:  .*\n)*?  value: (\S+)", raw, re.M)}
+    for path in notebooks(root):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        printed = "".join("".join(output.get("text", [])) for cell in cells for output in cell.get("outputs", []))
+        for id, value in re.findall(r"claim ([\w.@-]+): (-?[\d.,]+)", printed):
+            stored = float(value.replace(",", ""))
+            assert abs(stored - claims[id].value) <= 0.51 * 10.0 ** -decimals[id], f"{path.name}: {id} printed {value}, says {claims[id].value}"
 
 
 def test_update_rewrites_values_that_are_out_and_nothing_else(tiny):
