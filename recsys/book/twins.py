@@ -28,6 +28,7 @@ RENAMES = {
     r"\bdim=(?=-?\d)": "axis=",
     r"\.to\((?=[\w.]*dtype\))": ".astype(",
     r"\.from_numpy\(": ".to_tensor(",
+    r"\btorch\.softmax\(": "F.softmax(",
     r"\btorch\.tensor\(": "paddle.to_tensor(",
     r"\btorch\.autograd\.Function\b": "PyLayer",
     r"\btorch\.optim\b": "paddle.optimizer",
