@@ -249,14 +249,12 @@ def _sync(directory: Path) -> None:
 def _move(fresh: Path, target: Path) -> None:
     """Give `fresh` the name of `target`; of several processes the last one's copy stays."""
     aside = fresh.with_name(f"{fresh.name}-old")
+    placed = False
     try:
         for _ in range(TRIES):
-            try:
-                os.replace(fresh, target)
+            if _renamed(fresh, target):
+                placed = True
                 return
-            except OSError as error:
-                if error.errno not in IN_THE_WAY:
-                    raise
             shutil.rmtree(aside, ignore_errors=True)
             with contextlib.suppress(
                 FileNotFoundError
@@ -264,9 +262,20 @@ def _move(fresh: Path, target: Path) -> None:
                 os.replace(target, aside)
         raise OSError(errno.EBUSY, f"an older copy was in the way {TRIES} times")
     finally:
-        if not target.exists() and aside.exists():
-            os.replace(aside, target)
+        if not placed and not target.exists() and aside.exists():
+            _renamed(aside, target)  # another process's newer copy may stand there by now
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _renamed(directory: Path, target: Path) -> bool:
+    """Give a directory the name `target`, unless one that holds files has it."""
+    try:
+        os.replace(directory, target)
+    except OSError as error:
+        if error.errno in IN_THE_WAY:
+            return False
+        raise
+    return True
 
 
 def _download(wanted: Entry, place: Place) -> dict[str, bytes]:

@@ -257,6 +257,30 @@ def test_another_fetch_that_puts_or_takes_a_copy_before_each_rename_does_not_sto
     assert [path.name for path in cache.iterdir()] == [NAME] and (cache / NAME / "a").read_bytes() == b"mine"
 
 
+def test_another_fetch_that_takes_and_replaces_this_ones_copy_is_not_an_error(cache, monkeypatch):
+    put(cache / NAME, {"a": b"damaged"})
+    real_replace, real_exists, placed = os.replace, type(cache).exists, []
+
+    def replace(old, new):
+        real_replace(old, new)
+        if new == cache / NAME:
+            placed.append(new)
+            shutil.rmtree(new)  # another fetch has moved it aside
+
+    def exists(path, **how):
+        there = real_exists(path, **how)
+        if placed and path == cache / NAME and not there:
+            put(cache / NAME, {"a": b"of the other"})  # ... and now puts its own
+        return there
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(type(cache), "exists", exists)
+    fetching._keep(entry(NAME), {"a": b"mine"})
+    monkeypatch.undo()
+    assert not (cache / NAME).exists() or (cache / NAME / "a").read_bytes() == b"of the other"
+    assert [path.name for path in cache.iterdir() if path.name != NAME] == []
+
+
 def test_an_error_between_the_two_renames_leaves_what_was_there(cache, monkeypatch):
     put(cache / NAME, {"a": b"old"})
     real, moves = os.replace, []
