@@ -12,6 +12,7 @@ from recsys.evaluation.compare import (
     rounded,
 )
 from recsys.evaluation.full_ranking import Evaluation, compare_table, evaluate
+from recsys.evaluation.live import next_events
 from recsys.evaluation.metrics import (
     NDCG_VARIANTS,
     auc,
@@ -45,7 +46,7 @@ from recsys.evaluation.splits import (
     leave_last_out,
     random_ratio,
 )
-from recsys.evaluation.tuning import combinations, timed_fit, tune
+from recsys.evaluation.tuning import combinations, draws, timed_fit, tune
 
 __all__ = [
     "NDCG_VARIANTS",
@@ -64,6 +65,7 @@ __all__ = [
     "combinations",
     "compare_table",
     "coverage",
+    "draws",
     "evaluate",
     "gini",
     "global_temporal",
@@ -73,6 +75,7 @@ __all__ = [
     "last_basket",
     "leave_last_out",
     "ndcg",
+    "next_events",
     "novelty",
     "paired_test",
     "precision",
