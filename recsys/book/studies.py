@@ -17,7 +17,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -87,11 +87,21 @@ def differences(at: Path, name: str) -> tuple[list[str], list[str]]:
     return stale, versions
 
 
-def fingerprint(at: Path, name: str) -> dict:
-    """Hashes of a study's settings, data and reached code, and versions of what computes."""
+ROOTS = ("run", "pieces")
+"""The functions of a study that make its result."""
+
+
+def fingerprint(at: Path, name: str, of: Sequence[str] = ROOTS) -> dict:
+    """Hashes of a study's settings, data and reached code, and versions of what computes.
+
+    Args:
+        at: the checkout.
+        name: of the study.
+        of: those of its functions from which code is followed.
+    """
     module = _module(at, name)
     settings = json.dumps(module.CONFIG, sort_keys=True)
-    roots = [root for root in ("run", "pieces") if hasattr(module, root)]
+    roots = [root for root in of if hasattr(module, root)]
     words = _words(module.CONFIG)
     reached = [reach(at, f"studies.{name}", root, words) for root in roots]
     libraries = {library for part in reached for library in part.libraries}
@@ -155,8 +165,9 @@ def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     done, seconds = {}, 0.0
     if hasattr(module, "pieces"):
         kept = at / ".reproduce" / "pieces" / name
+        from_here = fingerprint(at, name, ["pieces"])
         done, seconds = pieces.make(
-            kept, made_from, module.pieces(module.CONFIG), say
+            kept, from_here, module.pieces(module.CONFIG), say
         )
     start = pieces.processor_seconds()
     result = module.run(module.CONFIG, *([done] if done else []))

@@ -47,6 +47,7 @@ from recsys.evaluation.splits import (
     random_ratio,
 )
 from recsys.evaluation.tuning import combinations, draws, timed_fit, tune
+from recsys.evaluation.verdicts import two_way_interval, verdict
 
 __all__ = [
     "NDCG_VARIANTS",
@@ -89,4 +90,6 @@ __all__ = [
     "timed_fit",
     "top_k",
     "tune",
+    "two_way_interval",
+    "verdict",
 ]

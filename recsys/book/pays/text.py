@@ -8,6 +8,7 @@ import numpy as np
 
 from recsys.baselines.ngram import NGram
 from recsys.batches.sequences import PADDING, pad, windows
+from recsys.book.pays.report import told
 from recsys.book.pays.search import piece
 from recsys.data import Interactions, load_texts
 from recsys.data.words import words
@@ -102,3 +103,11 @@ def of_arm(config: Mapping[str, Any], name: str, arm: str) -> dict[str, Any]:
     """One arm in one world, with the world's own space of the network."""
     own = {**config, "spaces": {**config["spaces"], "network": config["of a world"][name]}}
     return piece(own, arm, {name: world(config, name)})
+
+
+def results(config: Mapping[str, Any], done: Mapping[str, dict]) -> dict[str, Any]:
+    """What each world's tests say."""
+    return {
+        name: told(config, done, name, name) | {"tokens": world(config, name).n_tokens}
+        for name in config["worlds"]
+    }
