@@ -91,7 +91,7 @@ MUTANTS = [
     of("neural/news.py", "leaks are learned", "        refuse_leaks(data)\n        batches", "        batches"),
     of("neural/news.py", "weights of other articles are taken", "return interactions.item_ids, self.articles",
        "return (interactions.item_ids,)"),
-    of("neural/news.py", "a checkpoint of other slates is gone on from", "return digest(data.history, data.shown, data.clicked)",
+    of("neural/news.py", "a checkpoint of other slates is gone on from", "return digest(data.history, data.shown, data.clicked, data.liked)",
        'return ""'),
     of("neural/news.py", "a chunk is left out", "range(0, max(1, len(history)), size)",
        "range(0, max(1, len(history) - 1), size)"),
