@@ -1,4 +1,4 @@
-"""When does attention pay? Planted viewers: interests, sessions, noise and how many there are."""
+"""When does attention pay? Planted viewers, with the bounds of what can be known."""
 
 from pathlib import Path
 

@@ -1,9 +1,9 @@
-"""A study in pieces: each kept on disk as it ends, so that a run that was stopped goes on.
+"""A study in pieces, each kept on disk as it ends: a run that was stopped goes on.
 
-A study that takes more than a quarter of an hour has `pieces(config)`, from the name of a
-piece to the function that makes it, and `run(config, done)`, from what they returned to
-the result. A piece may be made from earlier ones (`After`). Two processes that run one
-study share its pieces.
+A study that takes more than a quarter of an hour has `pieces(config)`, from the name of
+a piece to the function that makes it, and `run(config, done)`, from what they returned
+to the result. A piece may be made from earlier ones (`After`). Two processes that run
+one study share its pieces.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def _check_order(pieces: Mapping[str, After]) -> None:
         missing = sorted(set(piece.needs) - before)
         if missing:
             raise ValueError(
-                f"pieces: expected what {name!r} needs before it, got no {missing[0]!r} "
-                "there; name one that stands before, or move it up"
+                f"pieces: expected what {name!r} needs before it, got no "
+                f"{missing[0]!r} there; name one that stands before, or move it up"
             )
         before.add(name)
 

@@ -1,4 +1,4 @@
-"""Planted viewers: how the gain of attention moves with what was planted, and the bounds.
+"""Planted viewers: how the gain of attention moves with what was planted; the bounds.
 
 A world is a number of viewers, of interests of each, a stay and a noise
 (`recsys.simulate.interests`). The last event of each viewer is asked for, and what was
@@ -55,7 +55,7 @@ class Viewers(LastOut):
         super().__init__(self.planted.interactions, repeats=True)
 
     def readings(self, model: Recommender, on: str) -> dict[str, np.ndarray]:
-        """nDCG@10 of each viewer, of the item drawn and in expectation: (n_users,) each."""
+        """nDCG@10 of each viewer, of the item drawn and expected: (n_users,) each."""
         found = evaluate(model, self.split, on=on, repeats=self.repeats, fit=False)
         last = newest_items(self.fitted(on))
         discount = 1 / np.log2(np.arange(found.ranked.shape[1]) + 2)  # (k,)
@@ -112,8 +112,8 @@ def worlds(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         for stay, noise, interests in product(
             own["stay"], own["noise"], own["interests"]
         ):
-            name = f"viewers {viewers}, interests {interests}, stay {stay}, noise {noise}"
-            found[name] = {
+            planted = f"interests {interests}, stay {stay}, noise {noise}"
+            found[f"viewers {viewers}, {planted}"] = {
                 "viewers": viewers,
                 "interests": interests,
                 "stay": stay,
@@ -125,7 +125,7 @@ def worlds(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def pieces(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A search for each arm; in each world what can be known, and the test of each arm."""
+    """A search for each arm; in each world what can be known, and each arm's test."""
     found = {f"search: {arm}": partial(search, config, arm) for arm in config["arms"]}
     for name, world in worlds(config).items():
         found[f"{name}: known"] = partial(known, config, world)
@@ -147,11 +147,13 @@ def search(config: Mapping[str, Any], arm: str) -> dict[str, Any]:
 
 
 def known(config: Mapping[str, Any], world: Mapping[str, Any]) -> dict[str, Any]:
-    """What the test of a world says of those who learn nothing, a row for each seed."""
+    """Read the test of a world with those who learn nothing, once a seed."""
     drawn = [Viewers(world, config["length"], seed) for seed in world["seeds"]]
     return {
-        name: table(viewers.readings(reader(viewers, "test"), "test") for viewers in drawn)
-        for name, reader in KNOWING.items()
+        name: table(
+            [viewers.readings(knows(viewers, "test"), "test") for viewers in drawn]
+        )
+        for name, knows in KNOWING.items()
     }
 
 
@@ -161,7 +163,7 @@ def tested(
     arm: str,
     chosen: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Read the test of a world once a seed, with the settings that a search has chosen."""
+    """Read the test of a world with one arm, as its search has chosen, once a seed."""
     passes = chosen["settings"]["epochs"] // FEWER_PASSES[world["viewers"]]
     settings = {**chosen["settings"], "epochs": max(1, passes)}
     read, seconds = [], []
@@ -175,15 +177,14 @@ def tested(
 
 def table(read: Sequence[Mapping[str, np.ndarray]]) -> dict[str, list[list[float]]]:
     """Readings of each seed as lists, one row a seed and one number a viewer."""
-    read = list(read)
     return {name: [row[name].round(5).tolist() for row in read] for name in READINGS}
 
 
 def results(config: Mapping[str, Any], done: Mapping[str, dict]) -> dict[str, Any]:
     """How each arm was tuned, and what each world's tests say.
 
-    Viewers of another seed are others, so seeds share no unit, and a comparison rests on
-    the means of the seeds alone: `two_way_test` has about n_seeds - 1 degrees of freedom.
+    Viewers of another seed are others, so seeds share no unit, and a comparison rests
+    on the means of the seeds: `two_way_test` has about n_seeds - 1 degrees of freedom.
     """
     found = {
         name: described(config, done, name, world)
@@ -201,19 +202,18 @@ def described(
     name: str,
     world: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """One world: what it is, the seconds of a fit, and what each reading of its tests says."""
-    told = {key: world[key] for key in ("viewers", "interests", "stay", "noise", "seeds")}
-    told["seconds"] = {arm: done[f"{name}: {arm}"]["seconds"] for arm in world["arms"]}
+    """One world: what it is, the seconds of a fit, what each reading says."""
+    kept = ("viewers", "interests", "stay", "noise", "seeds")
+    row = {key: world[key] for key in kept}
+    tests = {arm: done[f"{name}: {arm}"] for arm in world["arms"]}
+    row["seconds"] = {arm: test["seconds"] for arm, test in tests.items()}
     for reading in READINGS:
-        arms = {
-            arm: np.array(done[f"{name}: {arm}"][reading]) for arm in world["arms"]
-        }
+        arms = {arm: np.array(test[reading]) for arm, test in tests.items()}
         knowing = {
-            who: np.array(read[reading])
-            for who, read in done[f"{name}: known"].items()
+            who: np.array(test[reading]) for who, test in done[f"{name}: known"].items()
         }
-        told[reading] = of_reading(arms, knowing, config["margin"])
-    return told
+        row[reading] = of_reading(arms, knowing, config["margin"])
+    return row
 
 
 def of_reading(
@@ -249,7 +249,7 @@ def of_reading(
 def share(
     arm: np.ndarray, mean: np.ndarray, bound: np.ndarray
 ) -> list[float | None] | None:
-    """What an arm takes of what the history tells beyond what the arm "mean" has learned.
+    """What an arm takes of what the history tells beyond what "mean" has learned.
 
     Args:
         arm, mean, bound: (n_seeds, n_viewers) floats.
@@ -281,7 +281,8 @@ def protocol(config: Mapping[str, Any]) -> str:
     """What the numbers depend on, in words."""
     n = config["length"]
     return (
-        f"leave-last-out; fitted on {n - 1} events of each viewer; full ranking; seen items "
-        "allowed; score ties by item-index; nDCG ideal capped at 10; viewers of another seed "
-        "are others; expected: the mean over the next item's planted probabilities"
+        f"leave-last-out; fitted on {n - 1} events of each viewer; full ranking; seen "
+        "items allowed; score ties by item-index; nDCG ideal capped at 10; viewers of "
+        "another seed are others; expected: the mean over the planted probabilities of "
+        "the next item"
     )
