@@ -21,6 +21,7 @@ from recsys.book.parity import cases
 from recsys.data import DataError, ImpressionLog, Interactions
 from recsys.evaluation import recommend
 from recsys.neural.recommender import settings_of
+from recsys.neural.sasrec import MIXER_NAMES
 from recsys.simulate.readers import planted_readers, planted_topics
 from recsys.training.loop import FitConfig
 from tests.framework import FRAMEWORK
@@ -120,7 +121,7 @@ BASKET = {"dim": 4, "max_length": 6, "batch_size": 20, "per_source": 8}
 
 EVERY = {
     **{f"SASRec, {mixer}": Entry("sasrec", "SASRecRecommender", walks, {**SASREC, "mixer": mixer})
-       for mixer in ("attention", "decay", "mean", "last")},
+       for mixer in MIXER_NAMES},
     "SASRec, sampled": Entry("sasrec", "SASRecRecommender", walks, {**SASREC, "negatives": 6}),
     "dot product": Entry("ncf", "DotProductRecommender", walks, PAIRS, exact=False),
     "GMF": Entry("ncf", "GMFRecommender", walks, PAIRS, exact=False),
