@@ -1,0 +1,280 @@
+"""Next baskets of Ta-Feng: what pools a history for a candidate, under two protocols.
+
+The arms are the poolings of one network (`recsys.neural.next_basket`), and beside it
+controls that count, and trees. A basket's day is told to what reads a day: the network
+and the trees. What was bought before may be bought again.
+"""
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from recsys.baselines import TIFUKNN, UPCF, BasketRanker, PersonalFrequency
+from recsys.batches.visits import visits
+from recsys.book.pays.search import at_an_end
+from recsys.data import Interactions, load
+from recsys.data.taiw import taiw_filter
+from recsys.evaluation import Evaluation, Split, draws, evaluate, last_basket
+from recsys.evaluation.splits import TEST, TRAIN, UNUSED, VALIDATION
+from recsys.neural.next_basket import Prepared, prepare
+from recsys.neural.recommender import config_from
+from recsys.recommender import Recommender
+from recsys.torch.next_basket import NextBasket, NextBasketConfig
+
+METRIC = "nDCG@10"
+BESIDE = "recall@10"
+"""Kept as well, for the tables of the shop."""
+
+CONTROLS = {
+    "personal frequency": PersonalFrequency,
+    "TIFU-KNN": TIFUKNN,
+    "UP-CF": UPCF,
+    "trees": BasketRanker,
+}
+"""What stands beside the network; of these the trees alone draw at random."""
+
+LEAST_BASKETS = 2
+"""A customer has so many before a cut, or is not asked."""
+
+
+class Baskets:
+    """Customers who are asked for one basket each, on validation and on the test.
+
+    Args:
+        splits: under "validation" and "test" one split each, whose fitted part is what
+            is known before, and whose test part are the baskets asked for.
+    """
+
+    def __init__(self, splits: Mapping[str, Split]):
+        self.splits = splits
+        self._fitted = {on: split.train_and_validation for on, split in splits.items()}
+        self._prepared: dict[tuple[str, int], Prepared] = {}
+
+    def fitted(self, on: str) -> Interactions:
+        """What a model is fitted on before the part `on` is read."""
+        return self._fitted[on]
+
+    def prepared(self, on: str, config: NextBasketConfig) -> Prepared:
+        """The same log as the network takes it, made once for each number of targets."""
+        key = on, config.targets
+        if key not in self._prepared:
+            self._prepared[key] = prepare(self.fitted(on), config)
+        return self._prepared[key]
+
+    def read(self, model: Recommender, on: str) -> Evaluation:
+        """Rank all products for each customer asked, for the day of the basket."""
+        split = self.splits[on]
+        if isinstance(model, (NextBasket, BasketRanker)):
+            asked = split.test
+            days = np.zeros(asked.n_users, dtype=np.int64)
+            days[asked.users] = asked.times
+            model = OnTheDay(model, days)
+        return evaluate(model, split, repeats=True, fit=False)
+
+
+class OnTheDay:
+    """A fitted model that is told the day of the basket it is asked for.
+
+    Args:
+        model: whose `score` takes days.
+        days: int (n_users,), of every user who is asked.
+    """
+
+    def __init__(self, model: NextBasket | BasketRanker, days: np.ndarray):
+        self.model, self.days = model, days
+        self.interactions = model.interactions
+
+    def score(
+        self, users: np.ndarray, history: Interactions | None = None
+    ) -> np.ndarray:
+        """Score all items, (len(users), n_items)."""
+        return self.model.score(users, history, days=self.days[users])
+
+
+def world(config: Mapping[str, Any], name: str) -> Baskets:
+    """The world of a name as "ta-feng, last basket".
+
+    In both the TAIW filter is counted over the whole log. After a cut, too, it says who
+    is a customer and what is a product; nothing else of what came later is known.
+    """
+    data, _, protocol = name.partition(", ")
+    log = taiw_filter(load(data).interactions)
+    if protocol == "last basket":
+        return last_baskets(log)
+    return after_a_cut(log, int(np.datetime64(config["cut day"], "D").astype(int)))
+
+
+def last_baskets(log: Interactions) -> Baskets:
+    """Of each customer the last basket is the test, the one before it validation."""
+    split = last_basket(log)
+    labels = np.array([TRAIN, TEST, UNUSED, UNUSED])  # of train, validation, test
+    earlier = Split(log, labels[split.part], split.protocol, ordered=True)
+    return Baskets({"validation": earlier, "test": split})
+
+
+def after_a_cut(log: Interactions, cut: int) -> Baskets:
+    """Each customer's first basket from the cut on is the test, from all before the cut.
+
+    Validation has an earlier cut and the same rule. Between the cuts are as many days as
+    from the later one to the end of the log, and validation asks for first baskets of
+    those days: no customer is waited for longer than in the test.
+
+    Args:
+        log: times in days.
+        cut: day of the later cut, in days since 1970.
+    """
+    end = int(log.times.max()) + 1
+    earlier = cut - (end - cut)
+    return Baskets(
+        {
+            "validation": first_baskets(log, earlier, cut),
+            "test": first_baskets(log, cut, end),
+        }
+    )
+
+
+def first_baskets(log: Interactions, cut: int, end: int) -> Split:
+    """Ask for the first basket from `cut` to the day before `end`, from all before `cut`.
+
+    Customers with fewer than `LEAST_BASKETS` baskets before the cut are not asked.
+    """
+    before = log.times < cut
+    n_baskets = visits(log.select(before)).n_baskets  # (n_users,)
+    later = (log.times >= cut) & (log.times < end)
+    first = np.full(log.n_users, end)
+    np.minimum.at(first, log.users[later], log.times[later])
+    asked = later & (log.times == first[log.users])
+    asked &= n_baskets[log.users] >= LEAST_BASKETS
+    part = np.full(len(log), UNUSED)
+    part[before] = TRAIN
+    part[asked] = TEST
+    protocol = (
+        f"first basket in the {end - cut} days from {np.datetime64(cut, 'D')} on, of "
+        f"users with at least {LEAST_BASKETS} before"
+    )
+    return Split(log, part, protocol, ordered=True)
+
+
+def arms(config: Mapping[str, Any]) -> list[str]:
+    """Poolings of the network, and then the controls."""
+    return [*config["arms"], *config["controls"]]
+
+
+def pieces(config: Mapping[str, Any]) -> dict[str, Any]:
+    """One piece for each group of worlds and each arm; settings are chosen on the first."""
+    return {
+        f"{group[0]}: {arm}": partial(of_arm, config, group, arm)
+        for group in config["worlds"]
+        for arm in arms(config)
+    }
+
+
+def of_arm(config: Mapping[str, Any], group: list[str], arm: str) -> dict[str, Any]:
+    """One arm: settings chosen on the first world, the test of each read with them."""
+    worlds = {name: world(config, name) for name in group}
+    rows, settings = searched(config, arm, worlds[group[0]])
+    space = {"spaces": {"network": space_of(config, arm)}}
+    return {
+        "search": rows,
+        "settings": settings,
+        "at an end": at_an_end(space, arm, settings),
+        "tests": {
+            name: tested(config, arm, settings, asked) for name, asked in worlds.items()
+        },
+    }
+
+
+def space_of(config: Mapping[str, Any], arm: str) -> Mapping[str, Any]:
+    """Where an arm's settings are drawn: its own space, or that of the network."""
+    return config["controls"].get(arm, config["space"])
+
+
+def searched(
+    config: Mapping[str, Any], arm: str, asked: Baskets
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Fit and read every setting on validation, with one seed.
+
+    Returns:
+        A row for each setting, and the setting of the best, the first among equals.
+    """
+    rows = []
+    for settings in draws(
+        space_of(config, arm), config["settings"], config["draw seed"]
+    ):
+        model, seconds = fitted(asked, "validation", arm, settings, seed=0)
+        found = asked.read(model, "validation")
+        rows.append(
+            {
+                "settings": settings,
+                "validation": round(found.mean(METRIC), 5),
+                "seconds": round(seconds, 1),
+            }
+        )
+    best = max(rows, key=lambda row: row["validation"])
+    return rows, best["settings"]
+
+
+def tested(
+    config: Mapping[str, Any], arm: str, settings: Mapping[str, Any], asked: Baskets
+) -> dict[str, Any]:
+    """Read the test once a seed, with the settings chosen.
+
+    Returns:
+        Under "units" the metric, a list a seed, one number a customer; under the name of
+        the metric beside it the same of that; the seconds of a fit; and the protocol.
+    """
+    seeds = [0] if arm in CONTROLS and arm != "trees" else config["seeds"]
+    units, beside, seconds = [], [], []
+    for seed in seeds:
+        model, took = fitted(asked, "test", arm, settings, seed)
+        found = asked.read(model, "test")
+        units.append([round(float(u), 5) for u in found[METRIC]])
+        beside.append([round(float(u), 5) for u in found[BESIDE]])
+        seconds.append(took)
+    return {
+        "units": units,
+        BESIDE: beside,
+        "seconds": round(float(np.median(seconds)), 1),
+        "protocol": found.protocol,
+    }
+
+
+def fitted(
+    asked: Baskets, on: str, arm: str, settings: Mapping[str, Any], seed: int
+) -> tuple[Recommender, float]:
+    """Fit an arm before the part `on` is read.
+
+    Returns:
+        The model, and the processor seconds of the fit; for the network without those
+        of proposing products, which is done once for several.
+    """
+    model = build(arm, settings, seed)
+    log = asked.fitted(on)
+    known = ()
+    if isinstance(model, NextBasket):
+        known = (asked.prepared(on, model.config),)
+    start = time.process_time()
+    model.fit(log, *known)
+    return model, time.process_time() - start
+
+
+def build(arm: str, settings: Mapping[str, Any], seed: int) -> Any:
+    """Make a recommender.
+
+    Args:
+        arm: of `CONTROLS`, or a pooling of the network.
+        settings: drawn from the arm's space.
+        seed: of the network and of the trees; what counts has none.
+
+    Returns:
+        The recommender, not fitted.
+    """
+    if arm == "trees":
+        return BasketRanker(**settings, seed=seed)
+    if arm in CONTROLS:
+        return CONTROLS[arm](**settings)
+    settings = {**settings, "pooling": arm, "seed": seed}
+    return NextBasket(config_from(NextBasketConfig, settings))
