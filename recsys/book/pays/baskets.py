@@ -14,10 +14,19 @@ import numpy as np
 
 from recsys.baselines import TIFUKNN, UPCF, BasketRanker, PersonalFrequency
 from recsys.batches.visits import visits
+from recsys.book.pays.report import compared, row
 from recsys.book.pays.search import at_an_end
 from recsys.data import Interactions, load
 from recsys.data.taiw import taiw_filter
-from recsys.evaluation import Evaluation, Split, draws, evaluate, last_basket
+from recsys.evaluation import (
+    Evaluation,
+    Split,
+    draws,
+    evaluate,
+    last_basket,
+    rounded,
+    two_way_interval,
+)
 from recsys.evaluation.splits import TEST, TRAIN, UNUSED, VALIDATION
 from recsys.neural.next_basket import Prepared, prepare
 from recsys.neural.recommender import config_from
@@ -28,13 +37,15 @@ METRIC = "nDCG@10"
 BESIDE = "recall@10"
 """Kept as well, for the tables of the shop."""
 
-CONTROLS = {
+ATTENTION = "softmax"
+"""The pooling by content and age, from which the others are subtracted."""
+
+COUNTERS = {
     "personal frequency": PersonalFrequency,
     "TIFU-KNN": TIFUKNN,
     "UP-CF": UPCF,
-    "trees": BasketRanker,
 }
-"""What stands beside the network; of these the trees alone draw at random."""
+"""What counts and draws nothing at random; of the controls, the trees alone do."""
 
 LEAST_BASKETS = 2
 """A customer has so many before a cut, or is not asked."""
@@ -58,7 +69,7 @@ class Baskets:
         return self._fitted[on]
 
     def prepared(self, on: str, config: NextBasketConfig) -> Prepared:
-        """The same log as the network takes it, made once for each number of targets."""
+        """The same log as the network takes it, made once for a number of targets."""
         key = on, config.targets
         if key not in self._prepared:
             self._prepared[key] = prepare(self.fitted(on), config)
@@ -116,15 +127,14 @@ def last_baskets(log: Interactions) -> Baskets:
 
 
 def after_a_cut(log: Interactions, cut: int) -> Baskets:
-    """Each customer's first basket from the cut on is the test, from all before the cut.
+    """The test is each customer's first basket from a cut on, told all before the cut.
 
-    Validation has an earlier cut and the same rule. Between the cuts are as many days as
-    from the later one to the end of the log, and validation asks for first baskets of
-    those days: no customer is waited for longer than in the test.
+    Validation has an earlier cut and the same rule. As many days lie between the cuts
+    as after the later one, and it is in those that validation waits for a first basket.
 
     Args:
         log: times in days.
-        cut: day of the later cut, in days since 1970.
+        cut: the later one, in days since 1970.
     """
     end = int(log.times.max()) + 1
     earlier = cut - (end - cut)
@@ -137,7 +147,7 @@ def after_a_cut(log: Interactions, cut: int) -> Baskets:
 
 
 def first_baskets(log: Interactions, cut: int, end: int) -> Split:
-    """Ask for the first basket from `cut` to the day before `end`, from all before `cut`.
+    """Ask for first baskets of the days from `cut` to before `end`, told all before.
 
     Customers with fewer than `LEAST_BASKETS` baskets before the cut are not asked.
     """
@@ -164,7 +174,7 @@ def arms(config: Mapping[str, Any]) -> list[str]:
 
 
 def pieces(config: Mapping[str, Any]) -> dict[str, Any]:
-    """One piece for each group of worlds and each arm; settings are chosen on the first."""
+    """One for each group of worlds and each arm; settings are chosen on the first."""
     return {
         f"{group[0]}: {arm}": partial(of_arm, config, group, arm)
         for group in config["worlds"]
@@ -200,10 +210,8 @@ def searched(
     Returns:
         A row for each setting, and the setting of the best, the first among equals.
     """
-    rows = []
-    for settings in draws(
-        space_of(config, arm), config["settings"], config["draw seed"]
-    ):
+    space, rows = space_of(config, arm), []
+    for settings in draws(space, config["settings"], config["draw seed"]):
         model, seconds = fitted(asked, "validation", arm, settings, seed=0)
         found = asked.read(model, "validation")
         rows.append(
@@ -223,10 +231,10 @@ def tested(
     """Read the test once a seed, with the settings chosen.
 
     Returns:
-        Under "units" the metric, a list a seed, one number a customer; under the name of
-        the metric beside it the same of that; the seconds of a fit; and the protocol.
+        Under "units" the metric, a list a seed, one number a customer; under `BESIDE`
+        the same of that; and the seconds of a fit.
     """
-    seeds = [0] if arm in CONTROLS and arm != "trees" else config["seeds"]
+    seeds = [0] if arm in COUNTERS else config["seeds"]
     units, beside, seconds = [], [], []
     for seed in seeds:
         model, took = fitted(asked, "test", arm, settings, seed)
@@ -238,7 +246,6 @@ def tested(
         "units": units,
         BESIDE: beside,
         "seconds": round(float(np.median(seconds)), 1),
-        "protocol": found.protocol,
     }
 
 
@@ -265,16 +272,74 @@ def build(arm: str, settings: Mapping[str, Any], seed: int) -> Any:
     """Make a recommender.
 
     Args:
-        arm: of `CONTROLS`, or a pooling of the network.
+        arm: of `COUNTERS`, "trees", or a pooling of the network.
         settings: drawn from the arm's space.
         seed: of the network and of the trees; what counts has none.
 
     Returns:
         The recommender, not fitted.
     """
+    if arm in COUNTERS:
+        return COUNTERS[arm](**settings)
     if arm == "trees":
         return BasketRanker(**settings, seed=seed)
-    if arm in CONTROLS:
-        return CONTROLS[arm](**settings)
     settings = {**settings, "pooling": arm, "seed": seed}
     return NextBasket(config_from(NextBasketConfig, settings))
+
+
+def results(config: Mapping[str, Any], done: Mapping[str, dict]) -> dict[str, Any]:
+    """What each world's tests say."""
+    return {
+        name: told(config, done, group[0], name)
+        | {"protocol": protocol(world(config, name))}
+        for group in config["worlds"]
+        for name in group
+    }
+
+
+def told(
+    config: Mapping[str, Any], done: Mapping[str, dict], group: str, name: str
+) -> dict[str, Any]:
+    """Levels of all arms in one world, and attention minus each.
+
+    As `recsys.book.pays.report.told`, where attention is the pooling `ATTENTION`, with
+    the controls and the metric beside it.
+
+    Args:
+        config: of the study.
+        done: pieces by name.
+        group: the world on which settings were chosen.
+        name: of the world whose tests are told.
+    """
+    made = {arm: done[f"{group}: {arm}"] for arm in arms(config)}
+    tables = {arm: _table(piece, name, "units") for arm, piece in made.items()}
+    margin = config["margin"] * tables["decay"].mean()
+    rows = {}
+    for arm, piece in made.items():
+        beside = rounded(two_way_interval(_table(piece, name, BESIDE)))
+        rows[arm] = row(piece, name, tables[arm]) | {BESIDE: beside}
+    return {
+        "units": tables[ATTENTION].shape[1],
+        "margin": round(float(margin), 5),
+        "arms": rows,
+        "attention minus": {
+            arm: compared(tables[ATTENTION], table, margin)
+            for arm, table in tables.items()
+            if arm != ATTENTION
+        },
+    }
+
+
+def _table(piece: Mapping[str, Any], name: str, metric: str) -> np.ndarray:
+    """(n_seeds, n_customers)."""
+    return np.array(piece["tests"][name][metric])
+
+
+def protocol(asked: Baskets) -> str:
+    """What the numbers of a world depend on, in words."""
+    log = asked.fitted("test")
+    return (
+        f"TAIW filter; {asked.splits['test'].protocol}; fitted on {len(log):,} earlier "
+        f"rows; network and trees are told the day; full ranking of {log.n_items:,} "
+        "items; bought items allowed; score ties by item-index; nDCG ideal capped at 10"
+    )
