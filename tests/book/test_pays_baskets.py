@@ -123,7 +123,7 @@ def done(world):
     return made
 
 
-def test_a_piece_holds_a_number_for_each_seed_and_customer(done):
+def test_a_piece_holds_a_number_for_each_seed_and_customer(done, world):
     seeds = {"softmax": 2, "decay": 2, "personal frequency": 1, "trees": 2}
     assert list(done) == [f"planted: {arm}" for arm in seeds]
     for arm, n_seeds in seeds.items():
@@ -132,6 +132,11 @@ def test_a_piece_holds_a_number_for_each_seed_and_customer(done):
         assert set(piece["at an end"]) <= set(piece["settings"])
     one, other = done["planted: softmax"]["tests"]["planted"]["units"]
     assert one != other
+    piece = done["planted: personal frequency"]
+    model = PersonalFrequency(**piece["settings"]).fit(world.fitted("test"))
+    found = world.read(model, "test")
+    for kept, metric in (("units", "nDCG@10"), ("recall@10", "recall@10")):
+        assert np.allclose(piece["tests"]["planted"][kept][0], found[metric], atol=1e-5)
 
 
 def test_results_tell_levels_and_attention_minus_each_arm(done, world, monkeypatch):

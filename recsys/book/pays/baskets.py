@@ -221,7 +221,7 @@ def searched(
                 "seconds": round(seconds, 1),
             }
         )
-    best = max(rows, key=lambda row: row["validation"])
+    best = max(rows, key=lambda tried: tried["validation"])
     return rows, best["settings"]
 
 
@@ -313,7 +313,7 @@ def told(
     """
     made = {arm: done[f"{group}: {arm}"] for arm in arms(config)}
     tables = {arm: _table(piece, name, "units") for arm, piece in made.items()}
-    margin = config["margin"] * tables["decay"].mean()
+    margin = config["margin"] * tables["decay"].mean()  # a share of its level
     rows = {}
     for arm, piece in made.items():
         beside = rounded(two_way_interval(_table(piece, name, BESIDE)))
