@@ -136,7 +136,7 @@ EVERY = {
     **{f"target ranker, {pooling}": Entry("target_ranker", "TargetRankerRecommender", shop, {**RANKER, "pooling": pooling})
        for pooling in ("mean", "max", "last", "dot", "din")},
     **{f"next basket, {pooling}": Entry("next_basket", "NextBasket", shop_without_groups, {**BASKET, "pooling": pooling})
-       for pooling in ("mean", "softmax", "sum")},
+       for pooling in ("mean", "newest", "decay", "content", "softmax", "sum")},
 }  # fmt: skip
 
 
