@@ -1,6 +1,6 @@
 """Recommenders without a network that any model has to beat, each small enough to read.
 
-By what they count: `popularity`, `frequency`, `transitions`, `neighbours`, `up_cf`, `tifu_knn`;
+By what they count: `popularity`, `frequency`, `transitions`, `ngram`, `neighbours`, `up_cf`, `tifu_knn`;
 by what they solve for: `ease`, `als`; `basket_ranker` trains trees on what `proposals` proposes,
 `content` weighs article vectors without training, `blend` adds several up. All have
 `fit(interactions)` and `score(users, history=None)`. `bm25` ranks documents for a query instead.
@@ -16,6 +16,7 @@ from recsys.baselines.basket_ranker import BasketRanker
 from recsys.baselines.ease import EASE
 from recsys.baselines.frequency import PersonalFrequency
 from recsys.baselines.neighbours import ItemKNN, UserKNN
+from recsys.baselines.ngram import NGram
 from recsys.baselines.popularity import Popularity
 from recsys.baselines.tifu_knn import TIFUKNN
 from recsys.baselines.transitions import Markov, TransitionCounter
@@ -30,6 +31,7 @@ __all__ = [
     "ImplicitALS",
     "ItemKNN",
     "Markov",
+    "NGram",
     "PersonalFrequency",
     "Popularity",
     "TransitionCounter",

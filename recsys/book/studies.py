@@ -4,7 +4,7 @@ A study is a module `studies/<name>.py` with `CONFIG` (a plain dict), `DATA` (na
 and `run(config) -> dict`. Its artefact `studies/<name>.json` holds the result beside hashes of
 the settings, of the content of the data, and of every definition that `run` reaches by name
 (`recsys.book.reach`), and the versions of the libraries that compute. A chapter that shows a
-stale one fails.
+stale one fails. A long one is made of `pieces` (`recsys.book.pieces`).
 
 Another version of a library makes a study stale in the locked environment only. Elsewhere it is a
 report, so that a reader on another build, and a job against the newest releases, can go on.
@@ -17,10 +17,12 @@ import importlib.util
 import json
 import os
 import re
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
+from recsys.book import pieces
 from recsys.book.reach import reach
 from recsys.book.root import root
 
@@ -85,17 +87,31 @@ def differences(at: Path, name: str) -> tuple[list[str], list[str]]:
     return stale, versions
 
 
-def fingerprint(at: Path, name: str) -> dict:
-    """Hashes of a study's settings, data and reached code, and versions of what computes."""
+ROOTS = ("run", "pieces")
+"""The functions of a study that make its result."""
+
+
+def fingerprint(at: Path, name: str, of: Sequence[str] = ROOTS) -> dict:
+    """Hashes of a study's settings, data and reached code, and versions of what computes.
+
+    Args:
+        at: the checkout.
+        name: of the study.
+        of: those of its functions from which code is followed.
+    """
     module = _module(at, name)
     settings = json.dumps(module.CONFIG, sort_keys=True)
-    reached = reach(at, f"studies.{name}", "run", _words(module.CONFIG))
-    _refuse_unnamed_data(name, module, reached.strings)
-    packages = {COMPUTING[library] for library in reached.libraries & set(COMPUTING)}
+    roots = [root for root in of if hasattr(module, root)]
+    words = _words(module.CONFIG)
+    reached = [reach(at, f"studies.{name}", root, words) for root in roots]
+    libraries = {library for part in reached for library in part.libraries}
+    for part in reached:
+        _refuse_unnamed_data(name, module, part.strings)
+    packages = {COMPUTING[library] for library in libraries & set(COMPUTING)}
     return {
         "settings": _hash(settings),
         "data": _hash(*map(_content, module.DATA)),
-        "code": reached.digest(),
+        "code": " ".join(part.digest() for part in reached),
         "versions": {package: installed(package) for package in sorted(packages)},
     }
 
@@ -132,8 +148,13 @@ def missing_data(at: Path, name: str) -> list[str]:
     return missing
 
 
-def run_study(at: Path, name: str) -> float:
+def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     """Run a study and write its artefact.
+
+    Args:
+        at: the checkout.
+        name: of the study.
+        say: is told of each piece that was made, where a study has some.
 
     Returns:
         The processor seconds it took, its processes included, whatever else ran beside
@@ -141,9 +162,16 @@ def run_study(at: Path, name: str) -> float:
     """
     module = _module(at, name)
     made_from = fingerprint(at, name)
-    start = _processor_seconds()
-    result = module.run(module.CONFIG)
-    seconds = _processor_seconds() - start
+    done, seconds = {}, 0.0
+    if hasattr(module, "pieces"):
+        kept = at / ".reproduce" / "pieces" / name
+        from_here = fingerprint(at, name, ["pieces"])
+        done, seconds = pieces.make(
+            kept, from_here, module.pieces(module.CONFIG), say
+        )
+    start = pieces.processor_seconds()
+    result = module.run(module.CONFIG, *([done] if done else []))
+    seconds += pieces.processor_seconds() - start
     artefact = {
         "made_from": made_from,
         "config": module.CONFIG,
@@ -155,13 +183,6 @@ def run_study(at: Path, name: str) -> float:
     partial.write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
     os.replace(partial, path)  # a kill leaves the one before
     return seconds
-
-
-def _processor_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
-    times = os.times()
-    own = times.user + times.system
-    return own + times.children_user + times.children_system
 
 
 def _artefact(at: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ from recsys.evaluation.compare import (
     rounded,
 )
 from recsys.evaluation.full_ranking import Evaluation, compare_table, evaluate
+from recsys.evaluation.live import next_events
 from recsys.evaluation.metrics import (
     NDCG_VARIANTS,
     auc,
@@ -45,7 +46,16 @@ from recsys.evaluation.splits import (
     leave_last_out,
     random_ratio,
 )
-from recsys.evaluation.tuning import combinations, timed_fit, tune
+from recsys.evaluation.tuning import combinations, draws, timed_fit, tune
+from recsys.evaluation.verdicts import (
+    TwoWay,
+    Verdict,
+    equivalent,
+    holm,
+    two_way_interval,
+    two_way_test,
+    verdict,
+)
 
 __all__ = [
     "NDCG_VARIANTS",
@@ -57,6 +67,8 @@ __all__ = [
     "Interval",
     "Paired",
     "Split",
+    "TwoWay",
+    "Verdict",
     "auc",
     "auc_per_user",
     "average_precision",
@@ -64,15 +76,19 @@ __all__ = [
     "combinations",
     "compare_table",
     "coverage",
+    "draws",
+    "equivalent",
     "evaluate",
     "gini",
     "global_temporal",
     "hit_rate",
     "hits_of",
+    "holm",
     "intra_list_diversity",
     "last_basket",
     "leave_last_out",
     "ndcg",
+    "next_events",
     "novelty",
     "paired_test",
     "precision",
@@ -86,4 +102,7 @@ __all__ = [
     "timed_fit",
     "top_k",
     "tune",
+    "two_way_interval",
+    "two_way_test",
+    "verdict",
 ]

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from recsys.data import Interactions
 from recsys.evaluation.full_ranking import evaluate
 from recsys.evaluation.splits import Split
@@ -22,6 +24,35 @@ def combinations(grid: Mapping[str, Sequence]) -> list[dict[str, Any]]:
     """
     products = itertools.product(*grid.values())
     return [dict(zip(grid, values, strict=True)) for values in products]
+
+
+def draws(space: Mapping[str, Any], n: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Draw settings at random from a space.
+
+    Args:
+        space: for each name the values to choose from, a sequence; or the two ends of a
+            range, `{"from": low, "to": high}` above 0, of which the logarithm is drawn
+            evenly and two digits are kept.
+        n: how many settings.
+        seed: the same settings come again, and the first of more settings are those of
+            fewer.
+
+    Returns:
+        A dict for each setting.
+
+    Source: Bergstra and Bengio, 2012 (https://jmlr.org/papers/v13/bergstra12a.html),
+    section 2, for why not a grid.
+    """
+    rng = np.random.default_rng(seed)
+    return [{name: _drawn(rng, of) for name, of in space.items()} for _ in range(n)]
+
+
+def _drawn(rng: np.random.Generator, of: Any) -> Any:
+    """One value, as a plain Python object."""
+    if isinstance(of, Mapping):
+        logarithm = rng.uniform(np.log(of["from"]), np.log(of["to"]))
+        return float(f"{np.exp(logarithm):.2g}")
+    return of[rng.integers(len(of))]
 
 
 def tune(
