@@ -95,7 +95,7 @@ def test_a_claim_may_be_an_interval(tiny):
             claims({"toy.c": wrong})
     held = read_claims(tiny)["toy.c"]
     for text, good in (("0.0055 [-0.0009, 0.0118]", True), (".0055 [−.0009, .0118]", True), ("0.0055", True),
-                       ("0.0055 [-0.0009, 0.0119]", False), ("0.6% [-0.1%, 1.2%]", True), ("0.0118", False)):
+                       ("0.0055 [-0.0009, 0.0119]", False), ("0.55% [-0.09%, 1.18%]", True), ("0.0118", False)):
         assert agrees(text, held) is good
     update_claims(tiny, {"toy.c": [0.0061, -0.0009, 0.0118]})
     prose = "{claim}`0.0055 [-0.0009, 0.0118] <toy.c>`"
