@@ -24,7 +24,16 @@ from recsys.neural.recommender import NetworkRecommender
 from recsys.recommender import histories, require_taken
 from recsys.training.loop import FitConfig
 
-MIXER_NAMES = ("attention", "decay", "mean", "last")
+MIXER_NAMES = (
+    "attention",
+    "content",
+    "decay",
+    "mean",
+    "last",
+    "linear",
+    "gate",
+    "recurrent",
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class SASRecConfig:
         dropout: share of embeddings and states dropped in training.
         max_length: the newest events that are read.
         tokens: about how many ids a batch holds.
-        mixer: "attention", or the control "mean", "decay" or "last".
+        mixer: "attention", or a control or rival out of `MIXER_NAMES`.
         negatives: items drawn for each batch for a sampled softmax, with which
             gradients of the embeddings are sparse; None = the full softmax.
         training: epochs, learning rate, seed.

@@ -1,19 +1,27 @@
-r"""Four ways to mix the positions of a history: attention, and what it has to beat.
+r"""Eight ways to mix the positions of a history: attention, and what it has to beat.
 
-All four average projected values by weights that sum to one over the past, in several
+Seven average projected values by weights that sum to one over the past, in several
 heads, and are followed by the same projection. They differ in the scores whose softmax
-the weights are, each a special case of the first:
+the weights are; the first four after attention are it with a part held fixed:
 
     attention   <q_i, k_j> / sqrt(head_dim) - rate_h * age
+    content     <q_i, k_j> / sqrt(head_dim)
     decay                                   - rate_h * age
     mean        0
     last        0 where age = 0, minus infinity elsewhere
+    linear      log <phi(q_i), phi(k_j)>    - rate_h * age
+    gate        0, and the mean is multiplied by 1 + what the newest item says
+
+The weights of `linear` can be kept as running sums, since they are a product of what
+asks and what answers. `recurrent` is a GRU in their place and has no weights.
 
 Age counts real items, wherever padding stands. Each head has a rate, which is learned;
 it starts at the slope that ALiBi keeps fixed.
 
 Source: Vaswani and others, 2017 (https://arxiv.org/abs/1706.03762, section 3.2); ALiBi:
-Press and others, 2022 (https://arxiv.org/abs/2108.12409, section 3).
+Press and others, 2022 (https://arxiv.org/abs/2108.12409, section 3); linear attention:
+Katharopoulos and others, 2020 (https://arxiv.org/abs/2006.16236, section 3.2); GRU: Cho
+and others, 2014 (https://arxiv.org/abs/1406.1078, section 2.3).
 """
 
 import math
@@ -51,7 +59,7 @@ def causal_ages(ids: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Mixer(nn.Module):
-    """What the four share: values, a softmax over the past, an average, a projection.
+    """What seven share: values, a softmax over the past, an average, a projection.
 
     Args:
         dim: size of the items.
@@ -75,11 +83,18 @@ class Mixer(nn.Module):
         Returns:
             Output (batch, length, dim) and weights (batch, heads, length, length).
         """
+        mixed, weights = self.average(items, age, mask)
+        return self.output(mixed), weights
+
+    def average(
+        self, items: Tensor, age: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `forward`, before the projection."""
         scores = self.scores(items, age) + mask  # (batch, heads, length, length)
         weights = F.softmax(scores, dim=-1)  # (batch, heads, length, length)
         value = self.heads(self.value(items))  # (batch, heads, length, dim / heads)
         mixed = (weights @ value).transpose(1, 2)  # (batch, length, heads, dim / heads)
-        return self.output(mixed.flatten(2)), weights
+        return mixed.flatten(2), weights
 
     def heads(self, projected: Tensor) -> Tensor:
         """(batch, length, dim) to (batch, heads, length, dim / heads)."""
@@ -123,6 +138,33 @@ class AttentionMixer(DecayMixer):
         return content + super().scores(items, age)  # (batch, heads, length, length)
 
 
+class ContentMixer(Mixer):
+    """Self-attention that is told no age: a history is a set to it, but for its end."""
+
+    def __init__(self, dim: int, n_heads: int):
+        super().__init__(dim, n_heads)
+        self.query, self.key = projection(dim, dim), projection(dim, dim)
+
+    def scores(self, items: Tensor, age: Tensor) -> Tensor:
+        query = self.heads(self.query(items))  # (batch, heads, length, dim / heads)
+        key = self.heads(self.key(items))  # (batch, heads, length, dim / heads)
+        return query @ key.mT / math.sqrt(query.shape[-1])
+
+
+class LinearMixer(DecayMixer):
+    """Linear attention: exp(<q, k>) becomes <phi(q), phi(k)>, phi = elu + 1, above 0."""
+
+    def __init__(self, dim: int, n_heads: int):
+        super().__init__(dim, n_heads)
+        self.query, self.key = projection(dim, dim), projection(dim, dim)
+
+    def scores(self, items: Tensor, age: Tensor) -> Tensor:
+        query = F.elu(self.heads(self.query(items))) + 1  # (batch, heads, length, ...)
+        key = F.elu(self.heads(self.key(items))) + 1  # (batch, heads, length, ...)
+        kernel = torch.log(query @ key.mT)  # (batch, heads, length, length)
+        return kernel + super().scores(items, age)
+
+
 class MeanMixer(Mixer):
     """The plain mean of the past, in every head."""
 
@@ -140,10 +182,69 @@ class LastMixer(Mixer):
         return newest.expand(-1, self.n_heads, -1, -1)
 
 
+class GateMixer(MeanMixer):
+    """The mean, each number of it multiplied by 1 + what the newest item says."""
+
+    def __init__(self, dim: int, n_heads: int):
+        super().__init__(dim, n_heads)
+        self.gate = projection(dim, dim)
+
+    def average(
+        self, items: Tensor, age: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        mean, weights = super().average(items, age, mask)
+        return mean * (1 + self.gate(items)), weights
+
+
+class RecurrentMixer(nn.Module):
+    """A gated recurrent unit: one state, changed by each item; it has no weights.
+
+    Args:
+        dim: size of the items and of the state.
+        n_heads: heads of the weights that are given back, all 0.
+    """
+
+    def __init__(self, dim: int, n_heads: int):
+        super().__init__()
+        self.n_heads = n_heads
+        self.read = projection(dim, 3 * dim, bias=True)
+        self.keep = projection(dim, 3 * dim, bias=True)
+        self.output = projection(dim, dim)
+
+    def forward(
+        self, items: Tensor, age: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As `Mixer.forward`; padding leaves the state as it is."""
+        real = mask[:, 0, -1] == 0  # (batch, length); the last counts as real
+        read = self.read(items)  # (batch, length, 3 * dim)
+        state = torch.zeros_like(items[:, 0])  # (batch, dim)
+        states = []
+        for now, there in zip(read.unbind(1), real.unbind(1), strict=True):
+            changed = self.step(now, state)  # (batch, dim)
+            state = torch.where(there[:, None], changed, state)
+            states.append(state)
+        nothing = torch.zeros_like(mask, dtype=items.dtype)  # (batch, 1, length, length)
+        weights = nothing.expand(-1, self.n_heads, -1, -1)
+        return self.output(torch.stack(states, 1)), weights
+
+    def step(self, read: Tensor, state: Tensor) -> Tensor:
+        """What is read, (batch, 3 * dim), and a state, (batch, dim), to the next."""
+        to_stay, to_reset, new = read.chunk(3, 1)  # (batch, dim) each
+        stay_kept, reset_kept, kept = self.keep(state).chunk(3, 1)
+        stay = torch.sigmoid(to_stay + stay_kept)  # (batch, dim)
+        reset = torch.sigmoid(to_reset + reset_kept)  # (batch, dim)
+        proposed = torch.tanh(new + reset * kept)  # (batch, dim)
+        return stay * state + (1 - stay) * proposed
+
+
 MIXERS = {
     "attention": AttentionMixer,
+    "content": ContentMixer,
     "decay": DecayMixer,
     "mean": MeanMixer,
     "last": LastMixer,
+    "linear": LinearMixer,
+    "gate": GateMixer,
+    "recurrent": RecurrentMixer,
 }
 """By the name that `SASRecConfig.mixer` takes."""

@@ -1,4 +1,4 @@
-"""The four mixers: closed forms of their weights, and how they are nested."""
+"""The mixers: closed forms of their weights, and how they are nested."""
 
 import numpy as np
 import pytest
@@ -85,6 +85,53 @@ def test_every_parameter_of_a_mixer_is_trained(name, items):
     mixer = MIXERS[name](8, HEADS)
     mixed(mixer, items)[0].square().sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in mixer.parameters())
+
+
+def test_attention_that_forgets_no_age_is_content_and_a_gate_that_says_nothing_is_the_mean(items):
+    attention, content = AttentionMixer(8, HEADS), MIXERS["content"](8, HEADS)
+    with fw.no_grad():
+        attention.raw_rate.fill_(-60.0)
+    content.load_state_dict({key: value for key, value in attention.state_dict().items() if key != "raw_rate"})
+    assert fw.allclose(mixed(attention, items)[0], mixed(content, items)[0], atol=1e-6)
+    gate, mean = MIXERS["gate"](8, HEADS), MIXERS["mean"](8, HEADS)
+    mean.load_state_dict({key: value for key, value in gate.state_dict().items() if key != "gate.weight"})
+    assert not fw.allclose(mixed(gate, items)[0], mixed(mean, items)[0], atol=1e-3)
+    with fw.no_grad():
+        gate.gate.weight.zero_()
+    assert equal(mixed(gate, items)[0], mixed(mean, items)[0])
+
+
+@needs_torch
+def test_linear_attention_agrees_with_running_sums(items):
+    mixer = MIXERS["linear"](8, HEADS).requires_grad_(False)
+    output, weights = mixed(mixer, items)
+    query, key = (np.where((x := mixer.heads(layer(items)).numpy()) > 0, x + 1, np.exp(x)) for layer in (mixer.query, mixer.key))
+    value, rho = mixer.heads(mixer.value(items)).numpy(), np.exp(-mixer.rate().numpy())
+    for row in range(3):
+        means = np.zeros((6, HEADS, 4))
+        for head in range(HEADS):
+            sums, total = np.zeros((4, 4)), np.zeros(4)
+            for i in range(6):
+                sums = rho[head] * sums + np.outer(key[row, head, i], value[row, head, i])
+                total = rho[head] * total + key[row, head, i]
+                means[i, head] = query[row, head, i] @ sums / (query[row, head, i] @ total)
+        assert np.allclose(output[row], means.reshape(6, 8) @ mixer.output.weight.numpy().T, atol=1e-5)
+    assert fw.allclose(weights.sum(-1), fw.ones(3, HEADS, 6)) and (weights.triu(1) == 0).all()
+
+
+@needs_torch
+def test_the_recurrent_mixer_is_the_gru_of_the_library(items):
+    mixer, library = MIXERS["recurrent"](8, HEADS).requires_grad_(False), fw.nn.GRU(8, 8, batch_first=True)
+    order = [1, 0, 2]  # the library has reset before stay
+    fw.nn.init.normal_(mixer.read.bias)
+    fw.nn.init.normal_(mixer.keep.bias)
+    for layer, name in ((mixer.read, "ih"), (mixer.keep, "hh")):
+        for part, whole in (("weight", layer.weight), ("bias", layer.bias)):
+            turned = fw.cat([whole.chunk(3)[place] for place in order])
+            getattr(library, f"{part}_{name}_l0").data.copy_(turned)
+    expected = mixer.output(library(items)[0])
+    output, weights = mixed(mixer, items)
+    assert fw.allclose(output, expected, atol=1e-6) and (weights == 0).all()
 
 
 def test_age_counts_real_items_only():

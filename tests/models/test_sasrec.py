@@ -63,7 +63,8 @@ def test_future_items_never_change_a_score(network, ids):
 def test_weights_sum_to_one_over_the_past(network, ids):
     weights = network(fw.nn.functional.pad(ids, (0, 2)))[1]
     assert weights.shape == (3, 2, 2, 10, 10)
-    assert fw.allclose(weights.sum(-1), fw.ones(3, 2, 2, 10))
+    whole = 0 if network.config.mixer == "recurrent" else 1  # a recurrence has no weights
+    assert fw.allclose(weights.sum(-1), fw.full((3, 2, 2, 10), float(whole)))
     assert (weights.triu(1) == 0).all() and (weights[..., :8, 8:] == 0).all()
 
 
@@ -88,6 +89,8 @@ def test_thirty_two_rows_are_learnt_by_heart():
 
 def test_an_item_straight_after_itself_changes_nothing(network):
     """A limit: without a table of positions, a mean of two equal values is that value."""
+    if network.config.mixer == "recurrent":
+        pytest.skip("a recurrence counts")
     once, twice = tensor([[5]]), tensor([[5, 5]])
     assert fw.allclose(network(once)[0][:, -1], network(twice)[0][:, -1], **CLOSE)
 
@@ -114,7 +117,7 @@ def test_padding_alone_gives_finite_numbers(network):
 
 
 def test_settings_that_cannot_be_are_named():
-    with pytest.raises(ValueError, match="mixer: expected one of attention, decay, mean, last, got 'max'"):
+    with pytest.raises(ValueError, match="mixer: expected one of attention, content, decay, .*, recurrent, got 'max'"):
         SASRecConfig(mixer="max")
     with pytest.raises(ValueError, match="dim and n_heads: expected a dim that divides"):
         SASRecConfig(dim=10, n_heads=3)
@@ -123,12 +126,16 @@ def test_settings_that_cannot_be_are_named():
 def test_the_controls_have_every_parameter_of_attention_but_query_key_and_rate(small_config):
     shapes = {name: {key: tuple(value.shape) for key, value in SASRec(30, replace(small_config, mixer=name)).state_dict().items()}
               for name in MIXERS}  # fmt: skip
-    less = {name: set(shapes["attention"]) - set(shapes[name]) for name in MIXERS}
     assert tuple(MIXERS) == MIXER_NAMES
-    assert all(set(shapes[name].items()) <= set(shapes["attention"].items()) for name in MIXERS)
     content = {f"blocks.{b}.mixer.{part}.weight" for b in range(2) for part in ("query", "key")}
     rate = {f"blocks.{b}.mixer.raw_rate" for b in range(2)}
-    assert less == {"attention": set(), "decay": content, "mean": content | rate, "last": content | rate}
+    less = {"attention": set(), "linear": set(), "content": rate, "decay": content, "mean": content | rate, "last": content | rate}
+    for name, missing in less.items():
+        assert set(shapes["attention"].items()) - set(shapes[name].items()) == {(key, shapes["attention"][key]) for key in missing}
+        assert set(shapes[name].items()) <= set(shapes["attention"].items())
+    gates = {key: shape for key, shape in shapes["gate"].items() if key not in shapes["mean"]}
+    assert gates == {f"blocks.{b}.mixer.gate.weight": shapes["attention"][f"blocks.{b}.mixer.query.weight"] for b in range(2)}
+    assert set(shapes["mean"]) - set(shapes["recurrent"]) == {f"blocks.{b}.mixer.value.weight" for b in range(2)}
 
 
 @needs_torch
