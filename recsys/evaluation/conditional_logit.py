@@ -1,8 +1,8 @@
 """Conditional logit: which of a few alternatives is chosen, from what is known of each.
 
-An alternative's score is a weighted sum of its features; its probability is the softmax of
-the scores. The weights are the same for all alternatives, so a handful of them can be
-fitted to few choices.
+An alternative's score is a weighted sum of its features; its probability is the softmax
+of the scores. The weights are the same for all alternatives, so a handful of them can
+be fitted to few choices.
 
 Source: McFadden (1974), Conditional logit analysis of qualitative choice behavior.
 """
