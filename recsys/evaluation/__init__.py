@@ -13,6 +13,7 @@ from recsys.evaluation.compare import (
 )
 from recsys.evaluation.full_ranking import Evaluation, compare_table, evaluate
 from recsys.evaluation.live import next_events
+from recsys.evaluation.log_moderators import Moderators, moderators
 from recsys.evaluation.metrics import (
     NDCG_VARIANTS,
     auc,
@@ -65,6 +66,7 @@ __all__ = [
     "TIE_RULES",
     "Evaluation",
     "Interval",
+    "Moderators",
     "Paired",
     "Split",
     "TwoWay",
@@ -87,6 +89,7 @@ __all__ = [
     "intra_list_diversity",
     "last_basket",
     "leave_last_out",
+    "moderators",
     "ndcg",
     "next_events",
     "novelty",

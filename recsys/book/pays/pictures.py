@@ -1,0 +1,52 @@
+"""Figures of *What does attention buy?*; the first stands on the front page too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recsys.book.figures import COLOURS, figure
+from recsys.book.pays.table import Row
+
+LOOKS = {
+    "pays": (COLOURS[2], "^"),
+    "costs": (COLOURS[1], "v"),
+    "equal": (COLOURS[0], "s"),
+    "not decided": ("#777777", "o"),
+}
+"""Colour and marker of a verdict."""
+
+
+def answer(rows: Sequence[Row], margin: float = 3.0):
+    """Attention minus decay in every world, with what was found and could be seen.
+
+    Args:
+        rows: of the table, the first on top.
+        margin: within which two arms are equal, in percent of decay's level.
+
+    Returns:
+        The figure; x is in percent of the level.
+    """
+    fig, ax = figure(height=0.36 * len(rows) + 1.4)
+    ax.axvspan(-margin, margin, color="#dddddd", linewidth=0, label="margin of equality")
+    for place, row in enumerate(rows):
+        colour, marker = LOOKS[row.found]
+        low, at, high, seen = (
+            100 * number / row.level
+            for number in (row.low, row.difference, row.high, row.smallest)
+        )
+        ax.plot([low, high], [place, place], color=colour, marker="", linewidth=2)
+        ax.plot(at, place, color=colour, marker=marker, markersize=8, linestyle="")
+        ax.plot([-seen, seen], [place] * 2, color="#444444", marker="|", linestyle="")
+    for verdict, (colour, marker) in LOOKS.items():
+        ax.plot([], [], color=colour, marker=marker, linestyle="", label=verdict)
+    ax.plot([], [], color="#444444", marker="|", linestyle="", label="could be seen")
+    ax.axvline(0, color="#444444", linewidth=0.8, marker="")
+    ax.set(
+        yticks=range(len(rows)),
+        yticklabels=[row.world for row in rows],
+        xlabel="attention minus decay, percent of decay's level",
+    )
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    fig.legend(loc="outside lower center", ncols=3, fontsize=9)
+    return fig
