@@ -1,4 +1,4 @@
-"""Figures that say what they show: alt text always, and their data as text beside the picture.
+"""Figures that say what they show: a caption always, and their data as text beside the picture.
 
 Validation of notebooks compares text, not pixels. So `show` writes, as the
 figure's plain text, a summary of the numbers that were drawn: a figure with
@@ -7,13 +7,26 @@ other data fails, a figure drawn by another version of the library does not.
 
 from __future__ import annotations
 
-import base64
 import io
+import re
 
 import numpy as np
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's palette, told apart by colour-blind readers; order by contrast on white."""
+
+OF_THE_PAGE = {
+    "#000000": "ink",
+    "#444444": "ink",
+    "#777777": "ink-muted",
+    "#dddddd": "ink-faint",
+    "#ffffff": "paper",
+}
+"""What is replaced by a colour of the page's theme, where there is one."""
+
+SVG = "image/svg+xml"
+NARROW = 3.6
+"""Inches; a hundred pixels each."""
 
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -44,12 +57,15 @@ def figure(columns: int = 1, rows: int = 1, height: float = 3.2, **options):
     )
 
 
-def show(fig, alt: str) -> None:
-    """Display `fig` with `alt` text, and close it.
+def show(fig, caption: str) -> None:
+    """Display `fig` with a caption, and close it.
+
+    It is stored twice as SVG, as wide as it was made and for a telephone, axes below each
+    other. Black, white and greys follow the theme of the page.
 
     Args:
         fig: of matplotlib.
-        alt: at least 20 characters: what can be seen, and what follows from it.
+        caption: at least 20 characters: what can be seen, and what follows from it.
 
     Raises:
         ValueError: a shorter text.
@@ -57,21 +73,55 @@ def show(fig, alt: str) -> None:
     import matplotlib.pyplot as plt
     from IPython.display import publish_display_data
 
-    if len(alt.strip()) < 20:
+    if len(caption.strip()) < 20:
         plt.close(fig)
-        raise ValueError(f"Alt text must say what the figure shows; {alt!r} came.")
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    width = int(fig.get_figwidth() * 100)
+        raise ValueError(f"A caption must say what the figure shows; {caption!r} came.")
+    summary = [line for ax in fig.axes for line in _describe(ax)]
+    _unmark(fig)
+    wide = _svg(fig, f"wide: {caption}")
+    _stack(fig)
+    narrow = _svg(fig, f"narrow: {caption}")
     plt.close(fig)
     publish_display_data(
-        {
-            "image/png": base64.b64encode(buffer.getvalue()).decode(),
-            "text/plain": f"Figure: {alt}\n"
-            + "\n".join(line for ax in fig.axes for line in _describe(ax)),
-        },
-        metadata={"image/png": {"alt": alt, "width": width}},
+        {SVG: wide, "text/plain": "\n".join([f"Figure: {caption}", *summary])},
+        metadata={SVG: {"caption": caption, "narrow": narrow}},
     )
+
+
+def _unmark(fig) -> None:
+    """Take the markers off lines that have too many to see."""
+    lines = [line for ax in fig.axes for line in ax.get_lines()]
+    for line in lines:
+        if line.get_linestyle() != "None" and len(line.get_xdata()) > 30:
+            line.set_marker("")
+
+
+def _stack(fig) -> None:
+    """Put the axes of a figure below each other, as wide as a telephone."""
+    from matplotlib.gridspec import GridSpec
+
+    axes = [ax for ax in fig.axes if ax.get_subplotspec() and ax.get_label() != "<colorbar>"]
+    n_rows = axes[0].get_subplotspec().get_gridspec().nrows if axes else 1
+    grid = GridSpec(len(axes), 1, figure=fig)
+    for place, ax in enumerate(axes):
+        ax.set_subplotspec(grid[place])
+    height = fig.get_figheight() / n_rows
+    fig.set_size_inches(NARROW, max(height, 2.4) * len(axes))
+
+
+def _svg(fig, salt: str) -> str:
+    """The drawing as SVG, the same for the same drawing, in colours of the page."""
+    import matplotlib as mpl
+
+    written = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        fig.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    svg = re.sub(r"<metadata>.*?</metadata>", "", written.getvalue(), flags=re.DOTALL)
+    svg = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
+    svg = re.sub(r"\n\s*", "\n", svg[svg.index("<svg") :])
+    for colour, name in OF_THE_PAGE.items():
+        svg = svg.replace(f": {colour}", f": var(--{name}, {colour})")
+    return svg
 
 
 def _describe(ax) -> list[str]:

@@ -183,12 +183,15 @@ def test_solutions_are_executed_and_folded(path):
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_every_figure_has_alt_text_and_its_data_as_text(path):
+def test_every_figure_has_a_caption_a_shape_for_a_telephone_and_its_data_as_text(path):
     for cell in cells_of(path, "code"):
         for output in cell["outputs"]:
-            if "image/png" in output.get("data", {}):
-                assert len(output["metadata"]["image/png"]["alt"]) >= 20
-                assert "axes:" in "".join(output["data"]["text/plain"])
+            data = output.get("data", {})
+            assert not {"image/png", "image/jpeg"} & set(data), "figures are drawn with recsys.book.show"
+            if "image/svg+xml" in data:
+                stored = output["metadata"]["image/svg+xml"]
+                assert len(stored["caption"]) >= 20 and stored["narrow"].startswith("<svg")
+                assert "axes:" in "".join(data["text/plain"])
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
