@@ -15,6 +15,23 @@ LOOKS = {
 }
 """Colour and marker of a verdict."""
 
+NAMES = {
+    "movielens-100k": "MovieLens 100K",
+    "amazon-beauty": "Amazon Beauty",
+    "amazon-sports": "Amazon Sports",
+    "online-retail-ii": "Online Retail II",
+    "ta-feng": "Ta-Feng",
+    "lee-news": "text",
+    "dkn-news": "Bing News",
+}
+"""Of data sets, as a page says them."""
+
+
+def named(world: str) -> str:
+    """The name of a world as a page says it."""
+    data, _, rest = world.partition(", ")
+    return f"{NAMES[data]}, {rest}"
+
 
 def answer(rows: Sequence[Row], margin: float = 3.0):
     """Attention minus decay in every world, with what was found and could be seen.
@@ -26,8 +43,9 @@ def answer(rows: Sequence[Row], margin: float = 3.0):
     Returns:
         The figure; x is in percent of the level.
     """
-    fig, ax = figure(height=0.36 * len(rows) + 1.4)
+    fig, ax = figure(height=0.42 * len(rows) + 1.3)
     ax.axvspan(-margin, margin, color="#dddddd", linewidth=0, label="margin of equality")
+    ax.axvline(0, color="#444444", linewidth=0.8, marker="")
     for place, row in enumerate(rows):
         colour, marker = LOOKS[row.found]
         low, at, high, seen = (
@@ -37,16 +55,11 @@ def answer(rows: Sequence[Row], margin: float = 3.0):
         ax.plot([low, high], [place, place], color=colour, marker="", linewidth=2)
         ax.plot(at, place, color=colour, marker=marker, markersize=8, linestyle="")
         ax.plot([-seen, seen], [place] * 2, color="#444444", marker="|", linestyle="")
+        ax.text(0.01, place - 0.22, named(row.world), transform=ax.get_yaxis_transform())
     for verdict, (colour, marker) in LOOKS.items():
         ax.plot([], [], color=colour, marker=marker, linestyle="", label=verdict)
     ax.plot([], [], color="#444444", marker="|", linestyle="", label="could be seen")
-    ax.axvline(0, color="#444444", linewidth=0.8, marker="")
-    ax.set(
-        yticks=range(len(rows)),
-        yticklabels=[row.world for row in rows],
-        xlabel="attention minus decay, percent of decay's level",
-    )
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    fig.legend(loc="outside lower center", ncols=3, fontsize=9)
+    ax.set(yticks=[], ylim=(len(rows) - 0.4, -0.9))
+    ax.set_xlabel("attention minus decay, % of decay")
+    fig.legend(loc="outside lower center", ncols=2, fontsize=9)
     return fig
