@@ -85,6 +85,18 @@ def newsroom() -> World:
     return World((vectors,), log, ImpressionLog(impressions, histories, items), later)
 
 
+@cache
+def skipping() -> World:
+    """Those readers, of whose past every third event was skipped."""
+
+    def skipped(log):
+        values = (np.arange(len(log.histories)) % 3 > 0).astype(float)
+        return replace(log, histories=replace(log.histories, values=values))
+
+    world = newsroom()
+    return World(world.inputs, *map(skipped, world[1:]))
+
+
 class Entry(NamedTuple):
     """A recommender: class `name` of the file, its world and settings.
 
@@ -119,11 +131,12 @@ EVERY = {
     **{f"history attention, {pooling}": Entry("history_attention", "HistoryAttentionRecommender", walks,
                                               {**HISTORY, "pooling": pooling}) for pooling in ("attention", "content", "decay", "mean")},
     **{f"news, {reader}": Entry("nrms", "NewsRecommender", newsroom, {**NEWS, "reader": reader})
-       for reader in ("self", "target", "mean")},
+       for reader in ("self", "target", "mean", "decay")},
+    "news, target and skips": Entry("nrms", "NewsRecommender", skipping, {**NEWS, "reader": "target", "skips": True}),
     **{f"target ranker, {pooling}": Entry("target_ranker", "TargetRankerRecommender", shop, {**RANKER, "pooling": pooling})
        for pooling in ("mean", "max", "last", "dot", "din")},
     **{f"next basket, {pooling}": Entry("next_basket", "NextBasket", shop_without_groups, {**BASKET, "pooling": pooling})
-       for pooling in ("mean", "softmax", "sum")},
+       for pooling in ("mean", "newest", "decay", "content", "softmax", "sum")},
 }  # fmt: skip
 
 
