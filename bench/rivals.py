@@ -2,11 +2,11 @@
 
     .venv/bin/python bench/rivals.py            # everything, about an hour on one core
     .venv/bin/python bench/rivals.py --ours     # our rows again, the others kept: some minutes
-    .venv/bin/python bench/rivals.py --only "rectools: defaults"
-    .venv/bin/python bench/rivals.py --search   # how the rivals' settings were chosen, on validation
+    .venv/bin/python bench/rivals.py --search   # how RecTools' settings are chosen, on validation
+    .venv/bin/python bench/rivals.py --only "rectools: tuned"
 
 A rival trains in an environment of its own (bench/environments.py) on a CSV of our split, for
-at most ten minutes of one core, and hands back ten items for each user; hits and nDCG@10 are
+a time that its row names, and hands back ten items for each user; hits and nDCG@10 are
 counted here. Writes bench/results/rivals.json (every user's nDCG@10, for paired tests) and
 rivals.md. The final epoch of each row was chosen on validation; the test curve chooses nothing.
 """
@@ -23,42 +23,32 @@ import resource  # noqa: E402
 import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
-from dataclasses import asdict, replace  # noqa: E402
+from dataclasses import asdict  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import scipy  # noqa: E402
 import torch  # noqa: E402
 from environments import BENCH, ensure  # noqa: E402
-from rival_rows import RIVALS, SEARCH  # noqa: E402
+from rival_rows import RIVALS, search, tuned  # noqa: E402
 from rival_table import markdown  # noqa: E402
 
-from recsys.baselines import EASE, ItemKNN, TransitionCounter  # noqa: E402
+from recsys.book.pays.arms import build  # noqa: E402
 from recsys.data import load  # noqa: E402
 from recsys.evaluation import evaluate, hits_of, leave_last_out, ndcg, rounded  # noqa: E402
-from recsys.torch.sasrec import SASRecConfig, SASRecRecommender  # noqa: E402
 
 RESULTS = BENCH / "results" / "rivals.json"
 K = 10
 
 
-def sasrec(seed, epochs=None):
-    """Our SASRec as it comes, but for the seed and, for the curve, a shorter training."""
-    training = SASRecConfig().training
-    training = replace(training, seed=seed, epochs=epochs or training.epochs)
-    return SASRecRecommender(replace(SASRecConfig(), training=training))
-
-
 def our_models():
-    """(name, seed, epochs, model) of each row of ours."""
-    epochs = SASRecConfig().training.epochs
-    yield "EASE, recency .9", 0, None, EASE(400, recency=0.9)
-    yield "item-kNN, recency .7", 0, None, ItemKNN(200, 10, recency=0.7)
-    yield "transition counter", 0, None, TransitionCounter()
-    for seed in range(5):
-        yield "SASRec", seed, epochs, sasrec(seed)
-    for shorter in sorted({max(1, epochs // 4), max(1, epochs // 2)} - {epochs}):
-        yield f"SASRec, {shorter} epochs", 0, shorter, sasrec(0, shorter)
+    """(name, seed, epochs, model) of each row of ours, tuned as the study tuned it."""
+    found = json.loads((BENCH.parent / "studies" / "pays_movielens.json").read_text(encoding="utf-8"))
+    arms = found["result"]["movielens-100k, last out"]["arms"]
+    for arm, seeds in (("EASE", 1), ("item-kNN", 1), ("counter", 1), ("attention", 5), ("decay", 5)):
+        settings = arms[arm]["settings"]
+        for seed in range(seeds):
+            yield arm, seed, settings.get("epochs"), build(arm, settings, seed)
 
 
 class Timed:
@@ -156,12 +146,14 @@ def main(arguments):
     split = leave_last_out(load("movielens-100k").interactions)
     everything = not (arguments.ours or arguments.search or arguments.only)
     label = "{tool}: {name}".format_map
-    if arguments.search:
-        for run in SEARCH:
+    if arguments.search or everything:
+        for run in search():
             if arguments.only in (None, label(run)):
                 keep("search", rival_row(split, run, 0, on="validation"))
+    if arguments.search:
         return
-    for run in RIVALS:
+    tried = json.loads(RESULTS.read_text(encoding="utf-8"))["search"]
+    for run in [tuned(tried), *RIVALS]:
         if everything or label(run) == arguments.only:
             for seed in run["seeds"]:
                 keep("rows", rival_row(split, run, seed))

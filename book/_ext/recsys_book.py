@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docutils import nodes
 
-from recsys.book.claims import agrees, read_claims
+from recsys.book.claimed import agrees, as_written, read_claims
 from recsys.book.lint import citation_keys
 
 
@@ -19,10 +19,11 @@ def claim_role(name, rawtext, text, lineno, inliner, options=None, content=None)
     if not match or match.group(2) not in claims:
         return [], [inliner.reporter.error(f"claim role: expected NUMBER <id of book/claims.yml>, found {text!r}", line=lineno)]
     shown, claim = match.group(1), claims[match.group(2)]
-    if not agrees(shown, claim.value):
-        return [], [inliner.reporter.error(f"claim {claim.id}: the text says {shown}, the book's value is {claim.value}; "
+    if not agrees(shown, claim):
+        return [], [inliner.reporter.error(f"claim {claim.id}: the text says {shown}, the book has {as_written(shown, claim)}; "
                                            "run recsys reproduce --update", line=lineno)]
-    node = nodes.abbreviation(rawtext, shown, explanation=f"{claim.says} [{claim.kind}, tolerance {claim.tolerance:g}]",
+    source = f"study {claim.study}" if claim.study else f"{claim.kind}, tolerance {claim.tolerance:g}"
+    node = nodes.abbreviation(rawtext, shown, explanation=f"{claim.says} [{source}]",
                               classes=["claim"])
     return [node], []
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from recsys.book.claims import ROLE, Claim, agrees
+from recsys.book.claimed import ROLE, Claim, agrees, as_written
 
 CITED = re.compile(r"\{cited\}`([^`<]+?)\s*<([\w.:-]+)>`")
 RESULT = re.compile(
@@ -56,8 +56,8 @@ def problems(
         shown, id = match.groups()
         if id not in claims:
             yield f"{path.name}: {id} is not in book/claims.yml"
-        elif not agrees(shown, claims[id].value):
-            yield f"{path.name}: the text says {shown}, the claim {id} is {claims[id].value}"
+        elif not agrees(shown, claims[id]):
+            yield f"{path.name}: the text says {shown}, the claim {id} is {as_written(shown, claims[id])}"
     for match in CITED.finditer(text):
         if match.group(2) not in citation_keys:
             yield f"{path.name}: {match.group(1)} cites {match.group(2)}, which is not in the bibliography"

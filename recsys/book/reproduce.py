@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 
-from recsys.book import claims as book_claims
+from recsys.book import claimed as book_claims
 from recsys.book.root import notebooks, pages
 
 CELL_TIMEOUT_SECONDS = 300
@@ -154,17 +154,16 @@ def verdicts(
 ) -> Iterable[tuple[str, float, float | None, float, bool]]:
     """Each claim of the book: id, the book's value, this run's, the tolerance, whether it holds.
 
-    A claim that no notebook made does not hold.
+    A claim that no notebook made does not hold. One that is taken from a study is not made
+    again; whether its study is stale is seen where a notebook shows it.
     """
     for id, claim in book_claims.read_claims(at).items():
+        if claim.study:
+            continue
         value = computed.get(id)
-        yield (
-            id,
-            claim.value,
-            value,
-            claim.tolerance,
-            value is not None and claim.holds(value),
-        )
+        holds = value is not None and claim.holds(value)
+        came = None if value is None else book_claims.numbers_of(value)[0]
+        yield id, claim.value, came, claim.tolerance, holds
 
 
 def table(at: Path, computed: dict[str, float]) -> str:

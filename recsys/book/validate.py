@@ -52,7 +52,7 @@ class Printed(str):
 
 def same_claim(stored: str, fresh: str) -> bool:
     """Whether two lines print one claim of the book, both within its tolerance."""
-    from recsys.book.claims import read_claims
+    from recsys.book.claimed import read_claims
 
     old, new = CLAIM.match(stored), CLAIM.match(fresh)
     if not old or not new or old[1] != new[1] or old[1] not in read_claims():
