@@ -4,7 +4,7 @@ Written down before it was run: `pays_ratings_ends` in studies/attention_pays.ym
 read on validation only, and nothing is chosen by it.
 """
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from recsys.book.pays import registered
@@ -28,35 +28,29 @@ def pieces(config):
 def of_pooling(config, pooling):
     """For each value of each setting, the mean over viewers, a number a seed."""
     split = leave_last_out(load("movielens-100k").interactions)
-    kept = {}  # of a pair of settings; one pair lies on both lines
-    found = {}
-    for name, values in config["moved"].items():
-        found[name] = {}
-        for value in values:
-            settings = {**config["at"], name: value}
-            key = tuple(settings.values())
-            if key not in kept:
-                kept[key] = [read(config, split, pooling, seed, settings)
-                             for seed in config["seeds"]]
-            found[name][str(value)] = kept[key]
-    return found
+    read = cache(partial(of_settings, config, pooling, split))  # one pair is met twice
+    return {
+        name: {str(value): read(**{**config["at"], name: value}) for value in values}
+        for name, values in config["moved"].items()
+    }
 
 
-def read(config, split, pooling, seed, settings):
-    flat = {**config["fixed"], **settings, "pooling": pooling, "seed": seed}
-    model = HistoryAttentionRecommender(config_from(HistoryAttentionConfig, flat))
-    return round(evaluate(model, split, on="validation").mean(METRIC), 5)
+def of_settings(config, pooling, split, max_length, learning_rate):
+    settings = {
+        **config["fixed"],
+        "max_length": max_length,
+        "learning_rate": learning_rate,
+        "pooling": pooling,
+    }
+    models = [
+        HistoryAttentionRecommender(
+            config_from(HistoryAttentionConfig, {**settings, "seed": seed})
+        )
+        for seed in config["seeds"]
+    ]
+    found = [evaluate(model, split, on="validation") for model in models]
+    return [round(one.mean(METRIC), 5) for one in found]
 
 
 def run(config, done):
-    return {
-        "validation": {
-            pooling: {
-                name: {value: round(sum(seeds) / len(seeds), 5)
-                       for value, seeds in values.items()}
-                for name, values in piece.items()
-            }
-            for pooling, piece in done.items()
-        },
-        "seeds": done,
-    }
+    return {"validation, a number a seed": done}
