@@ -204,15 +204,16 @@ def test_no_study_of_the_book_is_stale_or_slow(root):
     for name in studies.names(root):
         artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
         assert studies.differences(root, name)[0] == [], name
-        assert artefact["seconds"] < (1200 if name in BESIDE_OTHER_WORK else 900), name
+        in_pieces = hasattr(studies._module(root, name), "pieces")
+        assert in_pieces or artefact["seconds"] < (1200 if name in BESIDE_OTHER_WORK else 900), name
         assert artefact["seconds"] >= 900 or name not in BESIDE_OTHER_WORK, f"{name}: needs no exception any more"
     assert entry("ta-feng").content
 
 
 NEWS = {"news_bing", "news_readers", "pays_bing", "pays_readers"}
-TRAINED = NEWS | {"basket_attention", "history_attention", "ncf", "parity", "planted_interests", "sequence_amazon",
+TRAINED = NEWS | {"basket_attention", "history_attention", "history_ends", "ncf", "parity", "planted_interests", "sequence_amazon",
                   "sequence_test", "sequence_tuning", "shop_ranking"}  # fmt: skip
-IN_ORDER = {"history_attention", "parity", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}
+IN_ORDER = {"history_attention", "history_ends", "parity", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}
 MUTATIONS = {  # file, old, new, the studies that run the line
     "another optimizer": ("recsys/torch/optimisation.py", "torch.optim.AdamW(", "torch.optim.SGD(", TRAINED),
     "zeros for Glorot": ("recsys/torch/parameters.py", "nn.init.xavier_uniform_(", "nn.init.zeros_(",
