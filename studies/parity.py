@@ -29,6 +29,16 @@ CONFIG = {
         "NeuMF": ["NeuMF", "films", {}],
         "factorisation": ["factorisation", "films", {}],
         "history attention": ["history attention", "films", {}],
+        "history attention, content": [
+            "history attention",
+            "films",
+            {"pooling": "content"},
+        ],
+        "history attention, decay": [
+            "history attention",
+            "films",
+            {"pooling": "decay"},
+        ],
         "history attention, mean": ["history attention", "films", {"pooling": "mean"}],
         "target ranker, none": ["target ranker", "shop", {"pooling": "none"}],
         "target ranker, mean": ["target ranker", "shop", {"pooling": "mean"}],

@@ -166,7 +166,7 @@ def pairs(name: str, settings: dict[str, Any]) -> Case:
 
 
 def history(pooling: str) -> Case:
-    """History attention, or its control."""
+    """History attention, or one of its controls."""
     settings = {**HISTORY, "pooling": pooling}
     name = "HistoryAttentionRecommender"
     return Case("history_attention", name, alone(walks), settings, flat)
@@ -215,6 +215,8 @@ CASES = {
         first(2),
     ),
     "history attention, attention": history("attention"),
+    "history attention, content": history("content"),
+    "history attention, decay": history("decay"),
     "history attention, mean": history("mean"),
     "target ranker, none": ranker("none"),
     "target ranker, mean": ranker("mean"),
