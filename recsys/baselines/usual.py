@@ -9,17 +9,18 @@ from recsys.data import Interactions
 from recsys.recommender import Recommender
 
 EASE_ITEMS = 10_000
-"""Up to so many items EASE is asked: its matrix of items by items takes 0.8 GB there."""
+"""Up to so many items EASE is asked: each of its matrices takes 0.8 GB there."""
 
 
 def usual_baselines(
     interactions: Interactions, repeats: bool = False
 ) -> dict[str, Recommender]:
-    """Baselines by the names that tables print, with the defaults of each, not yet fitted.
+    """Baselines by the names that tables print, with their defaults, not yet fitted.
 
     Args:
         interactions: the log they are for; only its number of items counts.
-        repeats: whether items may be recommended again; what the user took most is asked too.
+        repeats: whether items may be recommended again; then what the user took most is
+            asked too.
 
     Returns:
         New recommenders.

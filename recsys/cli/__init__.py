@@ -1,4 +1,4 @@
-"""The command line: `recsys doctor`, `data`, `train`, `evaluate`, `recommend`, `reproduce`.
+"""The command line: `recsys doctor`, `data`, `train`, `evaluate`, `recommend` and more.
 
 Each calls a room below.
 """
@@ -15,7 +15,9 @@ from recsys.cli.options import (
     DataOption,
     FrameworkOption,
     ItemOption,
+    LengthOption,
     RunArgument,
+    SeenOption,
     TimeOption,
     UnitOption,
     UserOption,
@@ -138,27 +140,22 @@ def train_command(
 
 @app.command("evaluate")
 def evaluate_command(
-    directory: Annotated[
-        Path,
-        typer.Argument(
-            help="Where `recsys train` left its weights; none asks baselines alone."
-        ),
-    ] = None,
+    directory: RunArgument = None,
     data: DataOption = None,
     user: UserOption = None,
     item: ItemOption = None,
     time: TimeOption = None,
     value: ValueOption = None,
     time_unit: UnitOption = None,
-    k: Annotated[int, typer.Option(help="Length of the lists.")] = 10,
-    seen: Annotated[
-        bool, typer.Option(help="Items of the history may come again.")
-    ] = False,
+    k: LengthOption = 10,
+    seen: SeenOption = False,
     framework: FrameworkOption = "",
 ) -> None:
     """Print a table of baselines and the model on the test part, with intervals.
 
     A run knows its log; --data and the columns are for a file that has moved.
+
+    Without a run the baselines are asked alone.
     """
     from recsys.cli.evaluate import evaluate
 
@@ -176,10 +173,8 @@ def recommend_command(
     time: TimeOption = None,
     value: ValueOption = None,
     time_unit: UnitOption = None,
-    k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
-    seen: Annotated[
-        bool, typer.Option(help="Items of the history may come again.")
-    ] = False,
+    k: LengthOption = 10,
+    seen: SeenOption = False,
     framework: FrameworkOption = "",
 ) -> None:
     """List what one user would be shown next, with the events that speak for each item.

@@ -1,8 +1,8 @@
-"""`recsys evaluate`: a table of baselines and a trained model on the test part of a log.
+"""`recsys evaluate`: a table of baselines and a trained model on the test of a log.
 
-The log is split by leave-last-out, as `recsys train` does, and every model ranks all items
-after being fitted on train and validation. Means have 95% intervals over users; the model's
-lead over each baseline is paired over the same users.
+The log is split by leave-last-out, as `recsys train` does, and every model ranks all
+items after being fitted on train and validation. Means have 95% intervals over users;
+the model's lead over each baseline is paired over the same users.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ def evaluate(
     framework: str = "",
     options: Mapping[str, str | None] = {},
 ) -> int:
-    """Print how the usual baselines, and a trained model beside them, do on the test part.
+    """Print how the usual baselines, and a trained model beside them, do on the test.
 
     Args:
-        directory: of a run of `recsys train` that has ended; None asks the baselines alone.
+        directory: of a run of `recsys train` that has ended; None asks the baselines
+            alone.
         k: length of the lists.
         seen: whether items of a user's history may be recommended again.
         framework: what serves the model; the one that trained, if empty.
@@ -57,7 +58,7 @@ def _evaluate(
     split = leave_last_out(taken)
     models = usual_baselines(taken, seen)
     if "EASE" not in models:
-        print(f"EASE is left out: more than {EASE_ITEMS:,} items, got {taken.n_items:,}")
+        print(f"EASE is left out: {taken.n_items:,} items, at most {EASE_ITEMS:,}")
     if run:
         fitted = split.train_and_validation
         _refuse_other_rows(run, directory, log, fitted)
@@ -73,7 +74,7 @@ def _evaluate(
         table = table.join(leads(results, run.model, f"nDCG@{k}").astype(str))
     print(table.fillna("").to_string())
     print(f"{log.name}: {results['popularity'].protocol}")
-    print("In brackets: 95% intervals over users. Baselines have their defaults, untuned.")
+    print("In brackets: 95% intervals over users. Baselines have their defaults.")
 
 
 def _log(run: Run | None, options: Mapping) -> Log:
@@ -91,10 +92,10 @@ def _log(run: Run | None, options: Mapping) -> Log:
 def _refuse_other_rows(
     run: Run, directory: Path, log: Log, fitted: Interactions
 ) -> None:
-    """Require that the model learnt from the train and validation parts of this very log."""
+    """Require that the model learnt from these very rows."""
     if run.fitted != log_digest(fitted):
         raise ValueError(
-            f"{directory}: expected a model trained on the train and validation parts of {log.name} "
-            "as it is now, got one of other rows, which may hold the test; train it again "
-            "in another directory"
+            f"{directory}: expected a model trained on the train and validation parts "
+            f"of {log.name} as it is now, got one of other rows, which may hold the test; "
+            "train it again in another directory"
         )

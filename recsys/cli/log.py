@@ -19,7 +19,7 @@ class Log:
 
     Args:
         data: a name of the catalogue, or a path that ends in one of `SUFFIXES`.
-        user, item, time, value, time_unit: as for `read_log`; None where nothing was said.
+        user, item, time, value, time_unit: as for `read_log`; None if nothing was said.
 
     Raises:
         ValueError: a column is named, but the data are of the catalogue.
@@ -36,8 +36,9 @@ class Log:
         if self._columns() and not self.is_file:
             first = next(iter(self._columns())).replace("_", "-")
             raise ValueError(
-                f"--{first}: expected with --data a file that ends in {', '.join(SUFFIXES)}, "
-                f"got {self.data!r}; the columns of the catalogue's data are known"
+                f"--{first}: expected with --data a file that ends in "
+                f"{', '.join(SUFFIXES)}, got {self.data!r}; the columns of the "
+                "catalogue's data are known"
             )
 
     @property
@@ -67,7 +68,8 @@ class Log:
             raise DataError(
                 f"{self.data}: expected a file, found none; say where it is with --data"
             ) from error
-        users, items = pd.DataFrame(index=log.user_ids), pd.DataFrame(index=log.item_ids)
+        users = pd.DataFrame(index=log.user_ids)
+        items = pd.DataFrame(index=log.item_ids)
         return Dataset(self.name, log, users, items)
 
     def words(self) -> list[str]:
@@ -79,7 +81,7 @@ class Log:
         return ["--data", self.data, *(word for pair in pairs for word in pair)]
 
     def note(self) -> dict[str, Any]:
-        """What a run keeps of it; of a file the whole path, wherever it is asked from."""
+        """What a run keeps of it; of a file the whole path."""
         data = str(Path(self.data).resolve()) if self.is_file else self.data
         return {"data": data, **self._columns()}
 

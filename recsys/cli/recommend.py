@@ -57,8 +57,9 @@ def _recommend(
 ) -> None:
     run = read_run(directory)
     recommender_class(run.model, framework or run.framework)
-    data = run.log.with_options(**options).read()
-    log = usable(data.interactions, run.model, data.name)
+    source = run.log.with_options(**options)
+    data = source.read()
+    log = usable(data.interactions, run.model, source.name)
     recommender = trained(directory, run, framework, log)
     users = log.user_index([_id_like(log.user_ids, user)])
     history = log.of_users(users)
@@ -67,8 +68,8 @@ def _recommend(
     losses = losses_without(recommender, users[0], history)
     rule = "may come again" if seen else "are left out"
     print(
-        f"{k} items for user {user} of {data.name}, by {type(recommender).__name__} in "
-        f"{framework or run.framework}; "
+        f"{k} items for user {user} of {source.name}, by {type(recommender).__name__} "
+        f"in {framework or run.framework}; "
         f"the {len(np.unique(history.items)):,} items of the history {rule}"
     )
     for place, item in enumerate(best, start=1):

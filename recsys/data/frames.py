@@ -1,8 +1,8 @@
 """From a pandas table of one's own to the columns of `Interactions`.
 
 Ids may be whole numbers, text or dates, times numbers or dates. What can't be held is
-refused: the first such row is named by the label of the frame's index, how many there are is
-said, and nothing is dropped or filled in.
+refused: the first such row is named by the label of the frame's index, how many there
+are is said, and nothing is dropped or filled in.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def log_columns(
 
     Args:
         frame: one row an event.
-        names: the frame's column for each of "user", "item", "time", and "value" if there
-            is one.
-        time_unit: of numbers, one of `FRAME_UNITS`; dates are counted in "second" or "day".
+        names: the frame's column for each of "user", "item", "time", and "value" if
+            there is one.
+        time_unit: of numbers, one of `FRAME_UNITS`; of dates "second" or "day".
         where: what the message of an error starts with.
 
     Returns:
@@ -97,19 +97,12 @@ def log_columns(
     Raises:
         DataError: a column is missing, or a row can't be held; it names the first.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(
-            f"{where}: expected a pandas DataFrame, got {type(frame).__name__}; "
-            "make one with pandas.DataFrame(columns)"
-        )
     if time_unit not in FRAME_UNITS:
         raise DataError(
             f"time_unit: expected one of {', '.join(FRAME_UNITS)}, got {time_unit!r}; "
             "say in what the times are counted"
         )
-    check_names(frame.columns, names, where)
-    if not len(frame):
-        raise DataError(f"{where}: expected a row an event, got no row; add some")
+    _check_frame(frame, names, where)
     column = {
         role: _Column(_plain(frame[name]), EXPECTED[role], where)
         for role, name in names.items()
@@ -130,6 +123,18 @@ def log_columns(
     }
 
 
+def _check_frame(frame: pd.DataFrame, names: Mapping[str, str], where: str) -> None:
+    """Require a table with rows and the named columns."""
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"{where}: expected a pandas DataFrame, got {type(frame).__name__}; "
+            "make one with pandas.DataFrame(columns)"
+        )
+    check_names(frame.columns, names, where)
+    if not len(frame):
+        raise DataError(f"{where}: expected a row an event, got no row; add some")
+
+
 def check_names(found: Iterable, names: Mapping[str, str], where: str) -> None:
     """Require each named column once.
 
@@ -146,8 +151,8 @@ def check_names(found: Iterable, names: Mapping[str, str], where: str) -> None:
         if found.count(name) != 1:
             there = "none" if name not in found else f"{found.count(name)} of them"
             raise DataError(
-                f"{where}: expected one column {name!r} with the {role}, got {there} among "
-                f"{', '.join(map(str, found))}; name yours with {role}= "
+                f"{where}: expected one column {name!r} with the {role}, got {there} "
+                f"among {', '.join(map(str, found))}; name yours with {role}= "
                 f"(--{role} at the command line)"
             )
 
@@ -211,7 +216,8 @@ def _dates_as_text(cells: pd.Series) -> np.ndarray:
     """Days as 2024-01-05, and times of a day as 2024-01-05T10:11:12."""
     texts = [cell.isoformat() for cell in cells]
     days = [text.removesuffix("T00:00:00") for text in texts]
-    return np.array(days if all(len(day) == 10 for day in days) else texts, dtype=object)
+    are_days = all(len(day) == len("2024-01-05") for day in days)
+    return np.array(days if are_days else texts, dtype=object)
 
 
 def _times(column: _Column, time_unit: str) -> tuple[np.ndarray, np.ndarray]:

@@ -139,22 +139,25 @@ class Interactions(Table):
     ) -> Interactions:
         """Read a pandas table of one's own, a row an event.
 
-        Rows are put in the order of time, to the last digit; those of one time keep theirs.
+        Rows are put in the order of time, before it is rounded; those of one time keep
+        theirs.
 
         Args:
             frame: any columns; four of them are read.
-            user: the column of user ids: whole numbers, text, or dates, which become text.
+            user: the column of user ids: whole numbers, text, or dates, which become
+                text.
             item: the column of item ids, likewise.
-            time: the column of times: numbers in `time_unit`; or dates, of pandas or as text of
-                ISO 8601, in UTC where they name no zone. Fractions are rounded down.
-            value: the column of finite numbers, a rating or a quantity; without it, 1 each.
+            time: the column of times: numbers in `time_unit`; or dates, of pandas or as
+                text of ISO 8601, in UTC where they name no zone. Fractions are rounded
+                down.
+            value: the column of finite numbers, a rating or a quantity; None counts 1.
             time_unit: "second", "day" or "step", in which the result is counted; or
                 "millisecond", for numbers that become seconds.
             source: what the message of an error starts with.
 
         Raises:
-            DataError: a column is missing, or an id, a time or a value; it names the first such
-                row by its label in the frame's index, and the mend.
+            DataError: a column is missing, or an id, a time or a value; it names the
+                first such row by its label in the frame's index, and the mend.
         """
         names = {"user": user, "item": item, "time": time}
         if value is not None:

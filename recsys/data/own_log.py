@@ -1,8 +1,9 @@
 """`read_log`: a behaviour log of one's own, from a CSV or Parquet file.
 
-A CSV is read by the standard library and strictly: the first bad line is named as an editor
-counts lines, nothing is dropped, and no field is taken for another. A CSV has no types, so ids
-are whole numbers where all of a column are written as such, and else text as it stands.
+A CSV is read by the standard library and strictly: the first bad line is named as an
+editor counts lines, nothing is dropped, and no field is taken for another. A CSV has no
+types, so ids are whole numbers where all of a column are written as such, and else text
+as it stands.
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ def read_log(
 
     Args:
         path: a CSV in UTF-8 whose first line names the columns, separated by commas,
-            semicolons, tabs or bars; or a Parquet file. Its name ends in one of `SUFFIXES`.
+            semicolons, tabs or bars; or a Parquet file. Its name ends in one of
+            `SUFFIXES`.
         user, item, time, value, time_unit: as for `Interactions.from_frame`.
 
     Returns:
         The log, in the order of time.
 
     Raises:
-        DataError: a column is missing, or a row can't be held; it names the file, the line (of
-            Parquet the row, from 0) and the mend.
+        DataError: a column is missing, or a row can't be held; it names the file, the
+            line (of Parquet the row, from 0) and the mend.
         OSError: the file can't be read.
     """
     path = Path(path)
@@ -92,7 +94,10 @@ def _not_parquet(file: str, error: Exception) -> DataError:
 
 
 def _read_csv(content: bytes, names: Mapping[str, str], file: str) -> pd.DataFrame:
-    """The named columns as text, ids as whole numbers where all are; the index is the line."""
+    """The named columns as text, ids as whole numbers where all are.
+
+    The index is the line on which a row begins.
+    """
     text = _decoded(content, file)
     first = text.partition("\n")[0]
     separator = max(SEPARATORS, key=first.count)  # of none the comma
@@ -104,8 +109,9 @@ def _read_csv(content: bytes, names: Mapping[str, str], file: str) -> pd.DataFra
     for line, fields in rows:
         if len(fields) != len(header):
             raise DataError(
-                f"{file}, line {line}: expected {len(header)} fields as in the first line, got "
-                f"{len(fields)}; put text that holds a separator in quotes, or remove the line"
+                f"{file}, line {line}: expected {len(header)} fields as in the first "
+                f"line, got {len(fields)}; put text that holds a separator in quotes, "
+                "or remove the line"
             )
         lines.append(line)
         for name, place in places.items():
@@ -126,8 +132,8 @@ def _rows(text: str, separator: str, file: str) -> Iterator[tuple[int, list[str]
             line = reader.line_num + 1
     except csv.Error as error:  # such as a quote that is never closed
         raise DataError(
-            f"{file}, line {line}: expected fields, those in quotes closed, got {error}; "
-            "write a quote inside quotes twice"
+            f"{file}, line {line}: expected fields, those in quotes closed, got "
+            f"{error}; write a quote inside quotes twice"
         ) from error
 
 

@@ -22,8 +22,8 @@ def leads(
         metric: as `evaluate` names it.
 
     Returns:
-        One row for each other model: the mean of `reference` minus it with its 95% interval,
-        as text, and the adjusted p-value.
+        One row for each other model: the mean of `reference` minus it with its 95%
+        interval, as text, and the adjusted p-value.
 
     Raises:
         ValueError: other users, or fewer than two.

@@ -1,9 +1,9 @@
 """Reasons by leaving out: which events of a history an item's place hangs on.
 
-A reason given is a difference that was computed, not a weight that was read: each event of the
-history is left out in turn, the user is scored again, and an event is a reason for an item if the
-item's score falls without it. A score counts by its lead over the mean score of all items, so
-that what moves every item alike is no reason for any.
+A reason given is a difference that was computed, not a weight that was read: each event
+of the history is left out in turn, the user is scored again, and an event is a reason
+for an item if the item's score falls without it. A score counts by its lead over the
+mean score of all items, so that what moves every item alike is no reason for any.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def losses_without(
         history: of this user alone, n events.
 
     Returns:
-        (n, n_items); the lead of an item is its score minus the mean score of all items.
+        (n, n_items); an item's lead is its score minus the mean score of all items.
     """
     n = len(history)
     copies = history.of_users(np.zeros(n + 1, dtype=np.int64))
@@ -47,9 +47,9 @@ def reasons(
         items: (k,) int, item indices, such as a row of `recommend`.
 
     Returns:
-        A row an item in the order of the list, by their ids: `item`, `because of`, the item of
-        the event without which it loses most of its lead, and `loses`, how much, in units of
-        the score; None and 0 where no event speaks for it.
+        A row an item in the order of the list, by their ids: `item`; `because of`, the
+        item of the event without which it loses most of its lead; and `loses`, how
+        much, in units of the score. None and 0 where no event speaks for it.
     """
     own = history.of_users([user])
     if not len(own):
