@@ -72,6 +72,13 @@ def test_times_are_counted_in_the_unit_and_rounded_down(times, unit, counted):
     assert log.times.tolist() == counted and log.time_unit == unit.replace("millisecond", "second")
 
 
+def test_dates_with_a_time_of_day_are_ids_of_their_own():
+    hours = pd.to_datetime(["2024-01-05 10:00", "2024-01-05 11:00", "2024-01-05 10:00"])
+    log = Interactions.from_frame(pd.DataFrame({"user": hours, "item": hours.normalize(), "time": [1, 2, 3]}))
+    assert log.user_ids.tolist() == ["2024-01-05T10:00:00", "2024-01-05T11:00:00"]
+    assert log.users.tolist() == [0, 1, 0] and log.item_ids.tolist() == ["2024-01-05"]
+
+
 def test_events_within_one_second_keep_their_order():
     times = pd.to_datetime(["2024-01-01 10:00:00.9", "2024-01-01 10:00:00.1"])
     log = Interactions.from_frame(pd.DataFrame({"user": [1, 1], "item": ["later", "sooner"], "time": times}))
@@ -183,6 +190,7 @@ def test_a_planted_bad_line_is_named_as_an_editor_counts(written, bad, line, sai
 def test_files_that_are_no_logs_are_refused_with_the_mend(written, tmp_path):
     for text, name, said in (
         ("a,b,c\n1,2,3\n", "log.csv", "log.csv, line 1: expected one column 'user' with the user, got none among a, b, c"),
+        ('user,"item,time\n1,2,3\n', "log.csv", "log.csv, line 1: expected fields, those in quotes closed"),
         ("", "log.csv", "log.csv, line 1: expected one column 'user'"), ("user,item,time\n", "log.csv", "got no row"),
         ("x", "log.xlsx", "log.xlsx: expected a name that ends in .csv, .tsv, .parquet, got '.xlsx'; save"),
         ("x", "log.parquet", "log.parquet: expected a Parquet file, got .*save the log as CSV"),
