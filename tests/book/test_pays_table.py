@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from recsys.book.pays import table
-from recsys.book.pays.table import NEITHER, PAYS, SLATES, WORLDS
+from recsys.book.pays import foretold, table
+from recsys.book.pays.foretold import NEITHER, PAYS
+from recsys.book.pays.table import SLATES, WORLDS
 from tests.conftest import ROOT
 
 REGISTERED = yaml.safe_load((ROOT / "studies" / "attention_pays.yml").read_text("utf-8"))
@@ -36,7 +37,7 @@ def test_every_world_is_registered_with_a_prediction_and_those_with_order_with_m
 
 
 def test_the_threshold_is_the_one_that_was_registered():
-    assert f"at least {table.LEAST_BITS:.2f}".replace("0.", ".") in REGISTERED["moderators"]["rule"]
+    assert f"at least {foretold.LEAST_BITS:.2f}".replace("0.", ".") in REGISTERED["moderators"]["rule"]
 
 
 def test_worlds_without_a_result_are_named_and_the_others_keep_their_order():
@@ -81,14 +82,14 @@ def moderators(bits, error=0.001, repeats=0.0, length=10.0, events=10.0):
 def test_the_registered_rule_asks_for_both_size_and_certainty():
     measured = {"a": moderators(0.02), "b": moderators(0.0199), "c": moderators(0.5, error=0.25), "d": moderators(0.5)}
     verdicts = {"a": "pays", "b": "equal", "c": "not decided", "d": "costs", "e, slates": "pays"}
-    found = table.rule(verdicts, measured)
+    found = foretold.rule(verdicts, measured)
     assert found.says == {"a": PAYS, "b": NEITHER, "c": NEITHER, "d": PAYS}
     assert found.right == 3
 
 
 def test_the_trivial_rule_says_the_commonest_outcome():
     measured = {name: moderators(0.0) for name in "abc"}
-    found = table.commonest({"a": "equal", "b": "not decided", "c": "pays"}, measured)
+    found = foretold.commonest({"a": "equal", "b": "not decided", "c": "pays"}, measured)
     assert set(found.says.values()) == {NEITHER} and found.right == 2
 
 
@@ -98,7 +99,7 @@ PAYING = {"a, one": "pays", "a, two": "pays", "b": "pays", "c": "equal", "d": "n
 
 
 def test_a_moderator_that_parts_the_verdicts_foretells_those_left_out():
-    found = table.left_out(PAYING, FOUR)
+    found = foretold.left_out(PAYING, FOUR)
     assert found["newest_bits"].right == 5
     assert found["another"].right < 5
     assert set(found["commonest"].says) == set(PAYING)
@@ -107,7 +108,7 @@ def test_a_moderator_that_parts_the_verdicts_foretells_those_left_out():
 def test_what_is_left_out_is_not_read_and_takes_its_whole_data_set_along():
     """Turning both verdicts of data set "a" changes what is said of others, and nothing of "a"."""
     turned = {**PAYING, "a, one": "equal", "a, two": "costs"}
-    before, after = table.left_out(PAYING, FOUR), table.left_out(turned, FOUR)
+    before, after = foretold.left_out(PAYING, FOUR), foretold.left_out(turned, FOUR)
     for kind in before:
         for world in ("a, one", "a, two"):
             assert before[kind].says[world] == after[kind].says[world]
@@ -117,12 +118,12 @@ def test_what_is_left_out_is_not_read_and_takes_its_whole_data_set_along():
 def test_another_moderator_may_point_downwards():
     measured = {name: moderators(0.0, repeats=repeats) for name, repeats in zip("abcd", (0.0, 0.1, 0.8, 0.9), strict=True)}
     verdicts = {"a": "pays", "b": "pays", "c": "equal", "d": "equal"}
-    assert table.left_out(verdicts, measured)["another"].right == 4
+    assert foretold.left_out(verdicts, measured)["another"].right == 4
 
 
 def test_one_data_set_cannot_be_left_out():
     with pytest.raises(ValueError, match="expected worlds of at least 2 data sets, got \\['a'\\]"):
-        table.left_out({"a, one": "pays", "a, two": "equal", SLATES: "pays"}, FOUR)
+        foretold.left_out({"a, one": "pays", "a, two": "equal", SLATES: "pays"}, FOUR)
 
 
 def test_what_is_not_stored_yet_is_not_read(tmp_path, monkeypatch):
