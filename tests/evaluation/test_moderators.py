@@ -6,6 +6,7 @@ import pytest
 from recsys.data import Interactions
 from recsys.evaluation import moderators
 from recsys.evaluation.conditional_logit import fit_weights, log_probabilities
+from recsys.evaluation.topic_readings import DECAYS, TopicLog, count, read
 from recsys.simulate.interests import planted_interests
 
 
@@ -111,3 +112,17 @@ def test_a_conditional_logit_finds_the_weights_that_chose():
     chosen = (features @ weights + noise).argmax(1)
     np.testing.assert_allclose(fit_weights(features, chosen), weights, atol=0.04)
     np.testing.assert_allclose(np.exp(log_probabilities(features, weights)).sum(1), 1)
+
+
+def test_an_event_that_asks_is_no_part_of_what_it_reads():
+    """Topics 0, 1, 2 and then 3, asked by 2: the table knows 3 beside 0 and 1, and nothing of 2 beside itself."""
+    n = 4
+    log = TopicLog(np.zeros(n, dtype=int), np.arange(n), np.arange(n), np.zeros(n, dtype=int), np.full(n, 1 / n), np.eye(n))
+    tables = count(log, np.array([3]), np.array([2]))
+    for decay, beside in zip(DECAYS, tables.beside, strict=True):
+        np.testing.assert_allclose(beside[2, 2], tables.after[2], rtol=1e-6)
+        weights = np.array([decay**2, decay])  # ages 2 and 1
+        wanted = (weights + 5 * tables.after[2, 3]) / (weights + 5)
+        np.testing.assert_allclose(beside[2, :2, 3], wanted, rtol=1e-6)
+    near = read(log, tables, np.array([3]), np.array([2]), tables.after)[0]
+    assert near[0, 2] == near[0, 3] < near[0, 0] == near[0, 1]
