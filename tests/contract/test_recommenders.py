@@ -120,7 +120,7 @@ EVERY = {
     **{f"news, {reader}": Entry("nrms", "NewsRecommender", newsroom, {**NEWS, "reader": reader})
        for reader in ("self", "target", "mean")},
     **{f"target ranker, {pooling}": Entry("target_ranker", "TargetRankerRecommender", shop, {**RANKER, "pooling": pooling})
-       for pooling in ("mean", "max", "last", "dot", "din")},
+       for pooling in ("mean", "max", "last", "decay", "dot", "sigmoid sum", "din")},
     **{f"next basket, {pooling}": Entry("next_basket", "NextBasket", shop_without_groups, {**BASKET, "pooling": pooling})
        for pooling in ("mean", "softmax", "sum")},
 }  # fmt: skip
