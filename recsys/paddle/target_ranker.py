@@ -130,7 +130,7 @@ class TargetRanker(nn.Layer):
 
         Args:
             history, gaps: int64 (batch, length), as for `forward`.
-            items: int64 (items,), ids.
+            items: int64 (items,), distinct ids.
 
         Returns:
             Log odds (batch, items).
@@ -143,7 +143,7 @@ class TargetRanker(nn.Layer):
             one = slice(row, row + 1)
             hidden = self._read_list(asked, events[one], gaps[one], real[one])
             if self.config.repeats:
-                hidden = hidden + self._told(history[one], gaps[one], items)
+                hidden = self._tell(hidden, history[one], gaps[one], items)
             hidden = self.drop(F.gelu(hidden))  # (items, 2 * dim)
             scores.append(self.output(hidden)[..., 0])
         return paddle.stack(scores)
@@ -169,17 +169,26 @@ class TargetRanker(nn.Layer):
         alone = pooled @ weight[dim : 2 * dim] + self.hidden.bias  # (1, 2 * dim)
         return asked @ both + alone
 
-    def _told(self, history: Tensor, gaps: Tensor, items: Tensor) -> Tensor:
-        """What the head's first layer makes of repeats: (items, 2 * dim).
+    def _tell(
+        self, hidden: Tensor, history: Tensor, gaps: Tensor, items: Tensor
+    ) -> Tensor:
+        """Add what the first layer makes of repeats to `hidden`, (items, 2 * dim).
 
         `history` and `gaps` are (1, length).
         """
-        own = repeat_features(history, gaps, history, self.item.weight.dtype)[0]
-        told = paddle.zeros(self.n_items + 1, 3, dtype=own.dtype)
-        told[history[0]] = own  # equal ones where a product stands twice
+        dtype = hidden.dtype
+        places = paddle.full((self.n_items + 1,), len(items), dtype=paddle.int64)
+        places[items] = paddle.arange(len(items))
         # Paddle: a Linear layer keeps its weight as (in, out)
         weight = self.hidden.weight  # (3 * dim + 3, 2 * dim)
-        return told[items] @ weight[3 * self.config.dim :]
+        told = (
+            repeat_features(history, gaps, history, dtype)[0]
+            @ weight[3 * self.config.dim :]
+        )
+        hidden = paddle.cat([hidden, hidden[:1]])  # a row for what is not on the list
+        rows = places[history[0]]  # (length,)
+        hidden[rows] = hidden[rows] + told  # the same where a product stands twice
+        return hidden[:-1]
 
     def _vectors(self, ids: Tensor) -> Tensor:
         """Ids (batch, n) to vectors (batch, n, dim)."""
