@@ -60,7 +60,7 @@ MUTANTS = [
     models("ranker network: sigmoids of padding", RANKER_NETWORK, "torch.sigmoid(scores) * real[:, None].to(scores.dtype)", "torch.sigmoid(scores)"),
     models("ranker network: decay without ages", RANKER_NETWORK, "self.age[self._ages(gaps)][:, None]", "self.age[0 * self._ages(gaps)][:, None]"),
     models("ranker network: a list without what c and u share", RANKER_NETWORK, "weight[:dim] + pooled.T * weight[2 * dim : 3 * dim]", "weight[:dim]"),
-    models("ranker network: a list that is told of nothing", RANKER_NETWORK, "told[history[0]] = own", "told[history[0]] = 0 * own"),
+    models("ranker network: a list that is told of nothing", RANKER_NETWORK, "hidden[rows] = hidden[rows] + told", "hidden[rows] = hidden[rows] + 0 * told"),
     models("ranker loss: padding is a negative", RANKER_NETWORK, "(scores[real], labels[real])", "(scores, labels)"),
     models("activation unit: no product", UNIT, "hidden = singles + product", "hidden = singles"),
     models("activation unit: a softmax", UNIT, "return weights @ items, weights", "return torch.softmax(weights, -1) @ items, weights"),
