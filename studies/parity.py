@@ -47,6 +47,7 @@ CONFIG = {
         "NRMS, self": ["NRMS", "newsroom", {"reader": "self"}],
         "NRMS, target": ["NRMS", "newsroom", {"reader": "target"}],
         "NRMS, mean": ["NRMS", "newsroom", {"reader": "mean"}],
+        "NRMS, decay": ["NRMS", "newsroom", {"reader": "decay"}],
     },
     "in float64 too": ["MLP", "NeuMF", "target ranker, max", "target ranker, din"],
     "of all": {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recsys.book.pays import text, registered
+from recsys.book.pays import registered, text
 
 DATA = ["lee-news"]
 CONFIG = registered(Path(__file__).parent, "pays_text")

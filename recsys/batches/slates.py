@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from recsys.batches.sequences import PADDING, pad, user_sequences
+from recsys.batches.sequences import PADDING, pad
 from recsys.data.errors import DataError
 from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
@@ -21,53 +21,59 @@ class Slates:
 
     Args:
         users: int (n,).
-        history: int64 (n, length), ids of what the user clicked at earlier times,
-            oldest first, padded on the right.
+        history: int64 (n, length), ids of what the user clicked, or skipped, at earlier
+            times, oldest first, padded on the right.
         shown: int64 (n, width), ids.
         clicked: boolean (n, width).
+        liked: boolean (n, length), True where `history` was clicked and not skipped;
+            without it all was.
     """
 
     users: np.ndarray
     history: np.ndarray
     shown: np.ndarray
     clicked: np.ndarray
+    liked: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.liked is None:
+            object.__setattr__(self, "liked", self.history != PADDING)
 
     def __len__(self) -> int:
         return len(self.users)
 
     def select(self, rows: np.ndarray) -> Self:
         """The rows of a boolean mask or an index array."""
-        return Slates(
-            self.users[rows], self.history[rows], self.shown[rows], self.clicked[rows]
-        )
+        columns = self.users, self.history, self.shown, self.clicked, self.liked
+        return Slates(*(column[rows] for column in columns))
 
 
 def slates(log: ImpressionLog, max_history: int) -> Slates:
     """Make rows of the impressions that have a click, a skip and a past.
 
     Args:
-        log: impressions, and the clicks before each.
-        max_history: the newest clicks that are kept, at least 1.
+        log: impressions, and the clicks before each; an event before it whose value is
+            not above 0 is a skip.
+        max_history: the newest events that are kept, at least 1.
 
     Returns:
         The slates, in the order of the log.
 
     Raises:
-        ValueError: no impression has a click, a skip and an earlier click, or
+        ValueError: no impression has a click, a skip and an earlier event, or
             max_history below 1.
     """
     if max_history < 1:
         raise ValueError(f"max_history: expected at least 1, got {max_history}.")
-    past = user_sequences(log.histories)
-    users, histories, shown, clicked = [], [], [], []
-    for row, (user, history) in enumerate(
-        zip(log.impressions.users, past, strict=True)
-    ):
+    past, past_liked = newest_events(log.histories, max_history)
+    users, histories, liked, shown, clicked = [], [], [], [], []
+    for row, user in enumerate(log.impressions.users):
         items, clicks = log.impressions.shown(row)
-        if not len(history) or clicks.all() or not clicks.any():
+        if not len(past[row]) or clicks.all() or not clicks.any():
             continue
         users.append(user)
-        histories.append(history[-max_history:])
+        histories.append(past[row])
+        liked.append(past_liked[row])
         shown.append(items + 1)
         clicked.append(clicks)
     if not users:
@@ -75,17 +81,41 @@ def slates(log: ImpressionLog, max_history: int) -> Slates:
             "log: expected an impression with a click, a skip and an earlier click; found none."
         )
     return Slates(
-        np.array(users), pad(histories), pad(shown), pad(clicked).astype(bool)
+        np.array(users),
+        pad(histories),
+        pad(shown),
+        pad(clicked).astype(bool),
+        pad(liked).astype(bool),
     )
 
 
-def last_histories(log: ImpressionLog) -> Interactions:
+def newest_events(
+    log: Interactions, max_history: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """List the newest events of each user, oldest first, and which of them are clicks.
+
+    Args:
+        log: any log; where a value is not above 0 the item was skipped.
+        max_history: how many are kept, at least 1.
+
+    Returns:
+        For each user ids, int (events,), and whether each was clicked, bool (events,).
+    """
+    rows = [own[-max_history:] for own in log.rows_by_user()]
+    ids = [log.items[own] + 1 for own in rows]
+    liked = [log.values[own] > 0 for own in rows]
+    return ids, liked
+
+
+def last_histories(log: ImpressionLog, skips: bool = False) -> Interactions:
     """What each user has clicked by the end of the log.
 
     The past of their last impression, and its clicks.
 
     Args:
-        log: impressions, and the clicks before each.
+        log: impressions, and the clicks before each; an event before it whose value is
+            not above 0 is a skip.
+        skips: whether what was skipped stays, with value 0.
 
     Returns:
         One user for each of `log.impressions.user_ids`; of a user without an impression
@@ -98,16 +128,20 @@ def last_histories(log: ImpressionLog) -> Interactions:
         order  # of one user's impressions, the latest is written last
     )
     past = log.histories.rows_by_user()
-    sequences = []
+    sequences, liked = [], []
     for row in last:
         if row < 0:
             sequences.append([])
             continue
         items, clicks = impressions.shown(row)
         before = log.histories.items[past[row]]
-        sequences.append([*before, *items[clicks]])
-    clicked = Interactions.from_sequences(sequences, impressions.item_ids)
-    return replace(clicked, user_ids=impressions.user_ids)
+        before_liked = log.histories.values[past[row]] > 0
+        kept, kept_before = clicks | skips, before_liked | skips
+        sequences.append([*before[kept_before], *items[kept]])
+        liked += [*before_liked[kept_before], *clicks[kept]]
+    events = Interactions.from_sequences(sequences, impressions.item_ids)
+    values = np.array(liked, dtype=float)
+    return replace(events, values=values, user_ids=impressions.user_ids)
 
 
 def refuse_leaks(data: Slates) -> None:
@@ -184,8 +218,8 @@ class SlateBatches:
 
         Returns:
             What `read_once` gives: articles, history (batch, length) and shown
-            (batch, width); then clicked and skipped, boolean (batch, width), both False
-            where padded.
+            (batch, width); liked, boolean (batch, length); then clicked and skipped,
+            boolean (batch, width), both False where padded.
         """
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.data))
         batches = []
@@ -195,6 +229,7 @@ class SlateBatches:
             batches.append(
                 (
                     *read_once(self.articles, part.history, part.shown),
+                    part.liked,
                     part.clicked,
                     skipped,
                 )

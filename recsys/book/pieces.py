@@ -1,8 +1,9 @@
-"""A study in pieces: each kept on disk as it ends, so that a run that was stopped goes on.
+"""A study in pieces, each kept on disk as it ends: a run that was stopped goes on.
 
-A study that takes more than a quarter of an hour has `pieces(config)`, from the name of a
-piece to the function that makes it, and `run(config, done)`, from what they returned to
-the result. Two processes that run one study share its pieces.
+A study that takes more than a quarter of an hour has `pieces(config)`, from the name of
+a piece to the function that makes it, and `run(config, done)`, from what they returned
+to the result. A piece may be made from earlier ones (`After`). Two processes that run
+one study share its pieces.
 """
 
 from __future__ import annotations
@@ -11,16 +12,38 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from recsys.training.checkpoint import alone
 
 Say = Callable[[str], None]
 
 
+WAIT = 5.0
+"""Seconds between two looks at what others make."""
+
+
+class After(NamedTuple):
+    """A piece that is made from earlier ones.
+
+    Args:
+        needs: the names of those, which stand before it.
+        function: from what they returned, one argument each, to what this one returns.
+    """
+
+    needs: Sequence[str]
+    function: Callable[..., dict]
+
+
+Pieces = Mapping[str, Callable[[], dict] | After]
+"""By name, in the order in which they are made."""
+
+
 def make(
-    directory: Path, made_from: dict, pieces: Mapping[str, Callable[[], dict]], say: Say
+    directory: Path, made_from: dict, pieces: Pieces, say: Say
 ) -> tuple[dict[str, dict], float]:
     """Have every piece: read what is kept, make what is not, wait for what others make.
 
@@ -33,22 +56,44 @@ def make(
     Returns:
         What each returned, by name, as JSON gives it back; and the processor seconds
         that all of them took when they were made.
+
+    Raises:
+        ValueError: a piece that needs one which does not stand before it.
     """
+    of_others = {
+        name: piece if isinstance(piece, After) else After([], piece)
+        for name, piece in pieces.items()
+    }
+    _check_order(of_others)
     directory.mkdir(parents=True, exist_ok=True)
     done: dict[str, dict] = {}
     while len(done) < len(pieces):
         before = len(done)
-        for name, function in pieces.items():
-            if name in done:
+        for name, (needs, function) in of_others.items():
+            if name in done or not all(need in done for need in needs):
                 continue
+            whole = partial(function, *(done[need]["result"] for need in needs))
             try:
-                done[name] = _one(directory, made_from, name, function, say)
+                done[name] = _one(directory, made_from, name, whole, say)
             except BlockingIOError:
                 continue  # another process makes it
         if len(done) == before:
-            time.sleep(5)
+            time.sleep(WAIT)
     seconds = sum(piece["seconds"] for piece in done.values())
     return {name: done[name]["result"] for name in pieces}, seconds
+
+
+def _check_order(pieces: Mapping[str, After]) -> None:
+    """Require that what a piece needs stands before it."""
+    before: set[str] = set()
+    for name, piece in pieces.items():
+        missing = sorted(set(piece.needs) - before)
+        if missing:
+            raise ValueError(
+                f"pieces: expected what {name!r} needs before it, got no "
+                f"{missing[0]!r} there; name one that stands before, or move it up"
+            )
+        before.add(name)
 
 
 def _one(

@@ -55,7 +55,7 @@ def data_fetch(
     """Get data sets into the cache; a good copy is left alone, a damaged one replaced.
 
     One that fails does not stop the others. Without names, an optional one that can't be had is no
-    failure.
+    failure, and one that no number of the book comes from is left out.
     """
     from recsys.data import catalogue
 
@@ -220,6 +220,11 @@ def _fetched(name: str, asked_for: bool = False) -> bool:
     """Fetch a data set and say where it is; false where one that is wanted can't be had."""
     from recsys.data import DataError, entry, fetch
 
+    if not asked_for and entry(name).content is None:
+        typer.echo(
+            f"{name}: no number of the book comes from it, so it is fetched by name: recsys data fetch {name}"
+        )
+        return True
     try:
         typer.echo(f"{name}: {fetch(name)}")
     except (DataError, OSError) as error:

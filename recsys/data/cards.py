@@ -76,7 +76,8 @@ def _place(wanted: Entry, place: Place) -> str:
             f"not fetched for you: accept the terms at <{place.url}>, download, and put {files} into the "
             f"directory `{wanted.name}` of one of the two above"
         )
-    return f"`{place.url}`, files {files} under `{place.folder}`"
+    under = f" under `{place.folder}`" if place.folder else ""
+    return f"`{place.url}`, files {files}{under}"
 
 
 def _code(names: list[str]) -> str:

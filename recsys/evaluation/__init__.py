@@ -47,7 +47,15 @@ from recsys.evaluation.splits import (
     random_ratio,
 )
 from recsys.evaluation.tuning import combinations, draws, timed_fit, tune
-from recsys.evaluation.verdicts import two_way_interval, verdict
+from recsys.evaluation.verdicts import (
+    TwoWay,
+    Verdict,
+    equivalent,
+    holm,
+    two_way_interval,
+    two_way_test,
+    verdict,
+)
 
 __all__ = [
     "NDCG_VARIANTS",
@@ -59,6 +67,8 @@ __all__ = [
     "Interval",
     "Paired",
     "Split",
+    "TwoWay",
+    "Verdict",
     "auc",
     "auc_per_user",
     "average_precision",
@@ -67,11 +77,13 @@ __all__ = [
     "compare_table",
     "coverage",
     "draws",
+    "equivalent",
     "evaluate",
     "gini",
     "global_temporal",
     "hit_rate",
     "hits_of",
+    "holm",
     "intra_list_diversity",
     "last_basket",
     "leave_last_out",
@@ -91,5 +103,6 @@ __all__ = [
     "top_k",
     "tune",
     "two_way_interval",
+    "two_way_test",
     "verdict",
 ]

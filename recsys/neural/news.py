@@ -11,11 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from recsys.batches.sequences import PADDING, pad, user_sequences
+from recsys.batches.sequences import PADDING, pad
 from recsys.batches.slates import (
     SlateBatches,
     Slates,
     last_histories,
+    newest_events,
     read_once,
     refuse_leaks,
     slates,
@@ -31,7 +32,7 @@ from recsys.training.loop import FitConfig
 CELLS = 2_000_000
 """Pairs of a candidate and an event that are held at one time."""
 
-READER_NAMES = ("self", "target", "mean")
+READER_NAMES = ("self", "target", "mean", "decay")
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,15 @@ class NRMSConfig:
     """Sizes, the kind of reader, and how they are trained.
 
     Args:
-        reader: "self" (NRMS), "target" (candidate-aware) or "mean" (the control).
+        reader: "self" (NRMS), "target" (candidate-aware), "mean" or "decay" (the
+            controls, without and with the age of a click).
+        skips: whether the reader of what was skipped is taken off that of what was
+            clicked; without it skips are passed over.
         dim: size of an article and of a reader; n_heads divides it.
         n_heads: heads of each self-attention.
         hidden_dim: hidden size of additive attention.
         dropout: share of words and articles dropped in training.
-        max_history: the newest clicks that are read.
+        max_history: the newest events that are read.
         batch_size: slates of a step.
         training: epochs, learning rate, seed.
 
@@ -54,6 +58,7 @@ class NRMSConfig:
     """
 
     reader: str = "self"
+    skips: bool = False
     dim: int = 64
     n_heads: int = 4
     hidden_dim: int = 32
@@ -120,7 +125,8 @@ class NewsRecommender(NetworkRecommender):
         """Learn from impressions that have a click, a skip and a past.
 
         Args:
-            log: what was shown and clicked, and the histories before it.
+            log: what was shown and clicked, and the histories before it; an event of
+                theirs whose value is not above 0 is a skip.
             validation: slates by whose mean AUC the best epoch is kept.
 
         Returns:
@@ -144,11 +150,12 @@ class NewsRecommender(NetworkRecommender):
             data, self.articles, config.batch_size, config.training.seed
         )
         identity = {"data": _slates_digest(data)}
+        known = last_histories(log, config.skips)
         if validation is None:
-            return self.train(last_histories(log), batches, None, identity)
+            return self.train(known, batches, None, identity)
         metric = self._slate_metric(validation)
         identity["validation"] = _slates_digest(validation)
-        return self.train(last_histories(log), batches, metric, identity)
+        return self.train(known, batches, metric, identity)
 
     def load(self, path: Path, log: ImpressionLog) -> Self:
         """Read the weights instead of training.
@@ -166,18 +173,19 @@ class NewsRecommender(NetworkRecommender):
                 articles or items; the recommender stays as it was.
         """
         _check_impressions(log)
-        return super().load(path, last_histories(log))
+        return super().load(path, last_histories(log, self.config.skips))
 
     def score(
         self, users: np.ndarray, history: Interactions | None = None
     ) -> np.ndarray:
-        """Score every article for each user, by the newest clicks.
+        """Score every article for each user, by the newest events.
 
         An empty history gives zeros: nothing is known of the reader.
 
         Args:
             users: int (n,), user indices.
-            history: replaces what was fitted, one user a row of `users`.
+            history: replaces what was fitted, one user a row of `users`; an event
+                whose value is not above 0 is a skip.
 
         Returns:
             Float32 (n, n_items).
@@ -186,15 +194,14 @@ class NewsRecommender(NetworkRecommender):
             ValueError: not fitted, or a history over other items or of other users.
             DataError: an unknown user.
         """
-        past = user_sequences(histories(self, np.asarray(users), history))
-        newest = pad(
-            [ids[-self.config.max_history :] for ids in past]
-        )  # (users, length)
+        past = histories(self, np.asarray(users), history)
+        newest, clicked = newest_events(past, self.config.max_history)
+        liked = pad(clicked).astype(bool)  # (users, length)
         every_id = np.arange(1, len(self.articles) + 1)
         shown = np.broadcast_to(
-            every_id, (len(past), len(every_id))
+            every_id, (len(newest), len(every_id))
         )  # (users, n_items)
-        scores, _ = self._ask(self.network, newest, shown)
+        scores, _ = self._ask(self.network, pad(newest), shown, liked)
         return scores
 
     def score_slates(self, data: Slates) -> tuple[np.ndarray, np.ndarray]:
@@ -212,12 +219,13 @@ class NewsRecommender(NetworkRecommender):
         """
         self.check_fitted()
         self._check_slates(data)
-        return self._ask(self.network, data.history, data.shown, with_weights=True)
+        asked = data.history, data.shown, data.liked
+        return self._ask(self.network, *asked, with_weights=True)
 
     @staticmethod
     def targets(batch: tuple[np.ndarray, ...]) -> int:
         """Count the clicks."""
-        clicked = batch[3]
+        clicked = batch[4]
         return int(clicked.sum())
 
     def _ask(
@@ -225,13 +233,14 @@ class NewsRecommender(NetworkRecommender):
         network: Any,
         history: np.ndarray,
         shown: np.ndarray,
+        liked: np.ndarray,
         with_weights: bool = False,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores (n, width), and weights (n, width, length) where they are wanted."""
         scores, weights = [], []
         for rows in _chunks(history, shown):
             batch = read_once(self.articles, history[rows], shown[rows])
-            found, weighed = self.run(network, *batch)
+            found, weighed = self.run(network, *batch, liked[rows])
             scores.append(found)
             if with_weights:
                 weights.append(weighed)
@@ -244,7 +253,8 @@ class NewsRecommender(NetworkRecommender):
             raise ValueError("validation: expected at least one slate, got none")
 
         def metric(network: Any) -> float:
-            scores, _ = self._ask(network, validation.history, validation.shown)
+            asked = validation.history, validation.shown, validation.liked
+            scores, _ = self._ask(network, *asked)
             return float(np.nanmean(slate_auc(scores, validation)))
 
         return metric
@@ -294,7 +304,7 @@ def _chunks(history: np.ndarray, shown: np.ndarray) -> Iterator[slice]:
 
 def _slates_digest(data: Slates) -> str:
     """Name slates by a hash."""
-    return digest(data.history, data.shown, data.clicked)
+    return digest(data.history, data.shown, data.clicked, data.liked)
 
 
 def _check_impressions(log: ImpressionLog) -> None:

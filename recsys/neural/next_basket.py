@@ -26,7 +26,8 @@ from recsys.neural.recommender import NetworkRecommender
 from recsys.recommender import histories, require_taken
 from recsys.training.loop import FitConfig
 
-POOLINGS = ("mean", "softmax", "sum")
+POOLINGS = ("mean", "newest", "decay", "content", "softmax", "sum")
+"""How what a history answers is put together; see `recsys.torch.next_basket`."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 Topics are clusters of the articles' vectors; how well an article fits a topic is the cosine of
 its vector with the centre. A reader has a few topics. Again and again they are shown a slate of
 articles they have not read and click one, by softmax of utility: sharpness times the fit to that
-one of their interests which the article fits best. The clicked article is read *because of*
-that interest, which is what a model's attention weights can be held against.
+one of their interests which the article fits best, or times the sum of the fits to all of them.
+The clicked article is read *because of* the interest it fits best, which is what a model's
+attention weights can be held against.
 
 Source: McFadden (1974), for the choice by softmax of utility.
 """
@@ -20,6 +21,10 @@ from recsys.checks import check_finite
 from recsys.data import ImpressionLog, Impressions, Interactions
 
 
+TASTES = {"max": np.max, "sum": np.sum}
+"""How the fits to a reader's interests make one liking."""
+
+
 @dataclass(frozen=True)
 class PlantedReaders:
     """The log and the truth behind it.
@@ -30,19 +35,22 @@ class PlantedReaders:
         fit: float (n_articles, n_topics).
         interests: int (n_readers, n_interests), topics.
         sharpness: of the choice.
+        taste: of `TASTES`.
     """
 
     log: ImpressionLog
     fit: np.ndarray
     interests: np.ndarray
     sharpness: float
+    taste: str = "max"
 
     def utilities(self, readers: np.ndarray, articles: np.ndarray) -> np.ndarray:
         """What each article is worth to a reader: (n, k) for readers (n,) and articles (n, k)."""
-        return self.sharpness * self._fits(readers, articles).max(axis=2)
+        liking = TASTES[self.taste](self._fits(readers, articles), axis=2)  # (n, k)
+        return self.sharpness * liking
 
     def reasons(self, readers: np.ndarray, articles: np.ndarray) -> np.ndarray:
-        """For which interest (its topic) a reader would read each article: (n, k) int."""
+        """Which interest (its topic) of a reader each article fits best: (n, k) int."""
         best = self._fits(readers, articles).argmax(axis=2)
         return np.take_along_axis(self.interests[readers], best, axis=1)
 
@@ -82,6 +90,7 @@ def planted_readers(
     sharpness: float = 10.0,
     seed: int = 0,
     interests: np.ndarray | None = None,
+    taste: str = "max",
 ) -> PlantedReaders:
     """Draw readers, what they are shown and what they click.
 
@@ -94,24 +103,29 @@ def planted_readers(
         sharpness: of the choice, at least 0; 0 clicks evenly.
         seed: of everything drawn.
         interests: int (n_readers, n_interests), topics to plant in place of drawn ones.
+        taste: "max", an article is worth its best fit to an interest, or "sum", its fits
+            to all of them.
 
     Returns:
         The log, and what was planted.
 
     Raises:
-        ValueError: a count or the sharpness out of range, a fit that is not finite, or interests
-            of another shape or no topics.
+        ValueError: a count or the sharpness out of range, a fit that is not finite, interests
+            of another shape or no topics, or an unknown taste.
     """
     n_articles, n_topics = np.shape(fit)
     _check(fit, n_readers, n_interests, n_impressions, n_shown, sharpness)
+    if taste not in TASTES:
+        raise ValueError(
+            f"taste: expected one of {', '.join(TASTES)}, got {taste!r}; it says how the fits to "
+            "a reader's interests make one liking"
+        )
     rng = np.random.default_rng(seed)
     drawn = rng.permuted(np.tile(np.arange(n_topics), (n_readers, 1)), axis=1)[
         :, :n_interests
     ]
     planted = drawn if interests is None else _planted(interests, drawn.shape, n_topics)
-    taste = (
-        sharpness * np.asarray(fit)[:, planted].max(axis=2).T
-    )  # (n_readers, n_articles)
+    liking = TASTES[taste](np.asarray(fit)[:, planted], axis=2).T  # (readers, articles)
     everyone, unread = (
         np.arange(n_readers),
         np.ones((n_readers, n_articles), dtype=bool),
@@ -121,11 +135,11 @@ def planted_readers(
     for step in range(n_impressions):
         topic = planted[everyone, rng.integers(n_interests, size=n_readers)]
         slate = _slate(sharpness * np.asarray(fit)[:, topic].T, unread, n_shown, rng)
-        worth = np.take_along_axis(taste, slate, axis=1)
+        worth = sharpness * np.take_along_axis(liking, slate, axis=1)
         shown[:, step], clicked[:, step] = slate, _draw(worth, rng)
         unread[everyone, slate[everyone, clicked[:, step]]] = False
     return PlantedReaders(
-        _log(shown, clicked, n_articles), np.asarray(fit), planted, sharpness
+        _log(shown, clicked, n_articles), np.asarray(fit), planted, sharpness, taste
     )
 
 

@@ -2,10 +2,18 @@
 
 Settings, batches, `fit` and `score`: `recsys.neural.next_basket`.
 
-The candidate asks, every past purchase answers. Three ways to pool the answers stand
-side by side, for what they keep: softmax weights sum to one, so that two purchases of a
-product weigh no more than one did; sigmoid weights are summed, and counts survive; the
-mean does not ask.
+The candidate asks, every past purchase answers. Six ways to pool the answers stand side
+by side, for what they keep. The weights of the first five sum to one, so that a history
+told twice weighs no more than told once: shares are kept, counts are not.
+
+    softmax   content and age: what candidate and purchase have in common, and when
+    content   what they have in common; when it was is lost
+    decay     when; no candidate asks, the weights are the same for all of them
+    newest    the purchases of the newest day alike; all before it is lost
+    mean      all purchases alike; when they were is lost
+    sum       content and age as for softmax, but sigmoid weights: counts survive
+
+What a purchase answers depends on the candidate in all six; only its weight differs.
 
 Sources: Zhou and others (2018), section 4.3, for the sum without softmax; Hu and others
 (2020), section 3, for counts that networks lose.
@@ -67,16 +75,15 @@ class NextBasketAttention(nn.Module):
             Scores (batch, candidates) and attention weights
             (batch, candidates, length).
         """
-        known = (history != PADDING)[:, None, :]  # (batch, 1, length)
-        real = known.expand(-1, candidates.shape[1], -1)  # (batch, candidates, length)
+        known = history != PADDING  # (batch, length)
+        if self.config.pooling == "newest":
+            known = known & _newest_day(gaps, known)
+        real = known[:, None, :]  # (batch, 1, length)
+        real = real.expand(-1, candidates.shape[1], -1)  # (batch, candidates, length)
         same = self._same(history, candidates, real)  # (batch, candidates, length)
         asked = self.items(candidates)  # (batch, candidates, dim)
         read = self.items(history)  # (batch, length, dim)
-        bucket = torch.bucketize(gaps, self.edges, right=True)  # (batch, length)
-        age = self.gap[bucket][:, None, :].expand_as(same)  # as same
-        logits = self.query(asked) @ self.key(read).mT  # (batch, candidates, length)
-        logits = logits / self.config.dim**0.5
-        logits = logits + age + self.same[0] * same
+        logits = self.logits(asked, read, gaps, same)  # (batch, candidates, length)
         weights = self.weigh(logits, real)  # (batch, candidates, length)
         answers = self.ask(asked) @ self.value(read).mT  # (batch, candidates, length)
         answers = answers + self.same[1] * same
@@ -92,18 +99,47 @@ class NextBasketAttention(nn.Module):
         same = (equal & real).to(self.same.dtype)  # (batch, candidates, length)
         return same * float(self.config.match)
 
-    def weigh(self, logits: Tensor, real: Tensor) -> Tensor:
-        """Turn logits (batch, candidates, length) into weights, 0 at padding.
+    def logits(self, asked: Tensor, read: Tensor, gaps: Tensor, same: Tensor) -> Tensor:
+        """Content and age, or the one of them that the pooling knows.
 
-        An empty history has weights 0.
+        Args:
+            asked: vectors of the candidates, (batch, candidates, dim).
+            read: vectors of the history, (batch, length, dim).
+            gaps: int64 (batch, length), days.
+            same: (batch, candidates, length), 1 where an event is of the candidate.
+
+        Returns:
+            (batch, candidates, length).
+        """
+        bucket = torch.bucketize(gaps, self.edges, right=True)  # (batch, length)
+        age = self.gap[bucket][:, None, :].expand_as(same)  # as same
+        if self.config.pooling == "decay":
+            return age
+        logits = self.query(asked) @ self.key(read).mT  # (batch, candidates, length)
+        logits = logits / self.config.dim**0.5
+        if self.config.pooling != "content":
+            logits = logits + age
+        return logits + self.same[0] * same
+
+    def weigh(self, logits: Tensor, real: Tensor) -> Tensor:
+        """Turn logits (batch, candidates, length) into weights, 0 where not real.
+
+        A history of nothing real has weights 0.
         """
         shown = real.to(logits.dtype)  # (batch, candidates, length)
         if self.config.pooling == "sum":
             return torch.sigmoid(logits) * shown
-        if self.config.pooling == "mean":
+        if self.config.pooling in ("mean", "newest"):
             logits = torch.zeros_like(logits)
         logits = logits.masked_fill(~real, HIDDEN)
         return F.softmax(logits, dim=2) * shown
+
+
+def _newest_day(gaps: Tensor, known: Tensor) -> Tensor:
+    """Where nothing known has a smaller gap, bool (batch, length)."""
+    newer = gaps[:, None, :] < gaps[:, :, None]  # (batch, length, length)
+    newer = newer & known[:, None, :]  # (batch, length, length)
+    return ~newer.any(dim=2)  # (batch, length)
 
 
 def _square(dim: int) -> nn.Linear:

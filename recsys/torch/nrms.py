@@ -6,14 +6,19 @@ Settings, batches, `fit` and `score`: `recsys.neural.news`.
 additive attention; `SelfReader` does the same with the clicked articles. Nowhere does
 the reader's vector see the candidate. `TargetReader` is the candidate-aware form: each
 candidate asks the clicked articles what speaks for it. `MeanReader` is the control,
-with even weights. `VectorEncoder` takes static article vectors in place of words. A
-candidate's score is the product of its vector with the reader's; trained by softmax
-over a click and the skips beside it.
+with even weights, `DecayReader` the one whose weights fall with age. `VectorEncoder`
+takes static article vectors in place of words. A candidate's score is the product of
+its vector with the reader's; trained by softmax over a click and the skips beside it.
+
+What was skipped before may be read as well: the reader of it is taken off, with the
+same weights, as in Rocchio's feedback of 1971.
 
 Source: Wu and others, 2019 (https://aclanthology.org/D19-1671, section 2); the
 candidate's question: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978,
 section 4.3), with the scaled dot product in place of its activation unit.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +29,7 @@ from recsys.neural import news
 from recsys.neural.news import NRMSConfig
 from recsys.torch import engine
 from recsys.torch.cross_attention import AdditiveAttention, DotProductAttention
+from recsys.torch.functional import attend_
 from recsys.torch.multi_head import MultiHeadSelfAttention
 from recsys.torch.parameters import Dropout, projection
 from recsys.torch.pooling import MeanPooling
@@ -144,7 +150,31 @@ class MeanReader(nn.Module):
         return reader[:, None], weights[:, None]
 
 
-READERS = {"self": SelfReader, "target": TargetReader, "mean": MeanReader}
+class DecayReader(nn.Module):
+    """The control that knows the order: weights in proportion to exp(-rate * age)."""
+
+    def __init__(self, config: NRMSConfig):
+        super().__init__()
+        self.value = projection(config.dim, config.dim)
+        slope = math.log(math.expm1(2.0**-8))  # softplus gives 1 / 256 back
+        self.raw_rate = nn.Parameter(torch.full((1,), slope))
+
+    def forward(
+        self, candidates: Tensor, history: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Readers (batch, 1, dim) and weights (batch, 1, length)."""
+        place = mask.cumsum(1)  # (batch, length), counts real events
+        age = (place[:, -1:] - place).float()  # (batch, length), 0 is the newest
+        scores = -F.softplus(self.raw_rate) * age  # (batch, length)
+        return attend_(scores[:, None], self.value(history), mask[:, None])
+
+
+READERS = {
+    "self": SelfReader,
+    "target": TargetReader,
+    "mean": MeanReader,
+    "decay": DecayReader,
+}
 
 
 class NRMS(nn.Module):
@@ -152,22 +182,27 @@ class NRMS(nn.Module):
 
     Args:
         encoder: a `WordEncoder` or a `VectorEncoder`.
-        config: sizes, and the name of the reader.
+        config: sizes, the name of the reader, whether skips are read.
     """
 
     def __init__(self, encoder: nn.Module, config: NRMSConfig):
         super().__init__()
         self.encoder = encoder
         self.reader = READERS[config.reader](config)
+        self.skips = config.skips
 
     def forward(
-        self, articles: Tensor, history: Tensor, candidates: Tensor
+        self,
+        articles: Tensor,
+        history: Tensor,
+        candidates: Tensor,
+        liked: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Score candidates by a history.
 
         An article without a known word (a row of zeros, as padding has) has vector
         zero: as a candidate it scores 0, in a history it is passed over. An empty
-        history scores 0. No order enters.
+        history scores 0. No order enters, but for the reader "decay".
 
         Args:
             articles: what stands in this batch, each once, as
@@ -175,10 +210,13 @@ class NRMS(nn.Module):
                 (n, words), or vectors (n, in_dim).
             history: int64 (batch, length), rows of `articles`.
             candidates: int64 (batch, candidates), likewise.
+            liked: boolean (batch, length), True where an event is a click and not a
+                skip; without it all are.
 
         Returns:
             Scores (batch, candidates) and weights over the history
-            (batch, candidates, length).
+            (batch, candidates, length); those of clicks sum to one, and those of skips
+            where they are read.
         """
         length = history.shape[1]
         width = candidates.shape[1]
@@ -188,9 +226,13 @@ class NRMS(nn.Module):
         past, asked = vectors.split([length, width], dim=1)
         told = (articles != 0).any(dim=1)  # (n,), has anything to read
         real = told[history]  # (batch, length)
+        clicked = real if liked is None else real & liked  # (batch, length)
         reader, weights = self.reader(
-            asked, past, real
+            asked, past, clicked
         )  # (batch, 1 or width, dim), (.., length)
+        if self.skips:
+            against, others = self.reader(asked, past, real & ~clicked)
+            reader, weights = reader - against, weights + others
         scores = (reader * asked).sum(-1)  # (batch, width)
         weights = weights.expand(-1, width, -1)  # (batch, width, length)
         return scores, weights
@@ -203,7 +245,7 @@ def click_loss(network: NRMS, batch: tuple[Tensor, ...]) -> Tensor:
 
     Args:
         network: the network.
-        batch: its three inputs; clicked and skipped, boolean (batch, width), neither
+        batch: its four inputs; clicked and skipped, boolean (batch, width), neither
             where padded.
 
     Returns:
@@ -211,8 +253,8 @@ def click_loss(network: NRMS, batch: tuple[Tensor, ...]) -> Tensor:
 
     Source: Wu and others, 2019, section 2.4.
     """
-    articles, history, shown, clicked, skipped = batch
-    scores, _ = network(articles, history, shown)  # (batch, width)
+    articles, history, shown, liked, clicked, skipped = batch
+    scores, _ = network(articles, history, shown, liked)  # (batch, width)
     lowest = torch.finfo(scores.dtype).min  # finite: a row of it has a logsumexp
     rivals = scores.masked_fill(~skipped, lowest)  # (batch, width)
     against = rivals.logsumexp(1, keepdim=True)  # (batch, 1), lowest without a skip

@@ -1,5 +1,7 @@
 """Slates from a log of impressions, and the guard against leaks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +23,29 @@ def test_a_slate_has_a_past_a_click_and_a_skip():
     assert data.history.tolist() == [[4, 5], [5, 1]]  # ids are index + 1, the newest two
     assert data.shown.tolist() == [[1, 3, 0], [2, 3, 6]]
     assert data.clicked.tolist() == [[True, False, False], [False, False, True]]
+
+
+def with_a_skip():
+    """Reader 0 skipped item 4 before the third slate."""
+    whole = log()
+    past = whole.histories
+    return ImpressionLog(whole.impressions, replace(past, values=np.array([1.0, 0, 1, 0, 1, 1])), whole.items)
+
+
+def test_an_event_whose_value_is_not_above_nought_is_a_skip():
+    data = slates(with_a_skip(), max_history=5)
+    assert data.history.tolist() == [[4, 5, 0], [4, 5, 1]]
+    assert data.liked.tolist() == [[True, False, False], [True, False, True]]
+    assert slates(log(), max_history=5).liked.tolist() == [[True, True, False], [True, True, True]]
+    assert data.select(np.array([1])).liked.tolist() == [[True, False, True]]
+
+
+def test_the_last_history_holds_skips_where_they_are_wanted_and_clicks_alone_otherwise():
+    clicks, both = (last_histories(with_a_skip(), skips) for skips in (False, True))
+    assert [clicks.items[clicks.users == user].tolist() for user in range(2)] == [[3, 0, 5], [5, 0, 1]]
+    assert (clicks.values == 1).all()
+    assert [both.items[both.users == user].tolist() for user in range(2)] == [[3, 4, 0, 1, 2, 5], [5, 0, 1]]
+    assert [both.values[both.users == user].tolist() for user in range(2)] == [[1, 0, 1, 0, 0, 1], [1, 1, 1]]
 
 
 def test_the_last_history_is_the_past_of_the_last_impression_and_its_clicks():
@@ -76,16 +101,17 @@ def test_an_epoch_holds_every_slate_once_in_an_order_of_its_own():
     shown = np.argsort(rng.random((9, 12)))[:, :4] + 1
     shown[::2, 3] = 0
     clicked = (rng.random((9, 4)) < 0.5) & (shown > 0)
-    data = Slates(np.arange(9), rng.integers(13, 20, (9, 2)), shown, clicked)
+    liked = rng.random((9, 2)) < 0.5
+    data = Slates(np.arange(9), rng.integers(13, 20, (9, 2)), shown, clicked, liked)
     articles = np.arange(1, 20)[:, None]
     make = SlateBatches(data, articles, batch_size=4, seed=2)
     assert [len(batch[1]) for batch in make(0)] == [4, 4, 1]
     orders = []
     for epoch in (0, 0, 1):
-        rows = [tuple(map(tuple, parts)) for taken, past, asked, clicks, skips in make(epoch)
-                for parts in zip(taken[past][..., 0], taken[asked][..., 0], clicks, skips, strict=True)]  # fmt: skip
+        rows = [tuple(map(tuple, parts)) for taken, past, asked, *flags in make(epoch)
+                for parts in zip(taken[past][..., 0], taken[asked][..., 0], *flags, strict=True)]  # fmt: skip
         orders.append(rows)
-    wanted = [tuple(map(tuple, parts)) for parts in zip(data.history, shown, clicked, ~clicked & (shown > 0))]
+    wanted = [tuple(map(tuple, parts)) for parts in zip(data.history, shown, liked, clicked, ~clicked & (shown > 0))]
     assert all(sorted(rows) == sorted(wanted) for rows in orders)
     assert orders[0] == orders[1] != orders[2]
 

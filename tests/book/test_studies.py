@@ -209,7 +209,7 @@ def test_no_study_of_the_book_is_stale_or_slow(root):
     assert entry("ta-feng").content
 
 
-NEWS = {"news_bing", "news_readers"}
+NEWS = {"news_bing", "news_readers", "pays_bing", "pays_readers"}
 TRAINED = NEWS | {"basket_attention", "history_attention", "ncf", "parity", "planted_interests", "sequence_amazon",
                   "sequence_test", "sequence_tuning", "shop_ranking"}  # fmt: skip
 IN_ORDER = {"history_attention", "parity", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}

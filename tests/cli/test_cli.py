@@ -139,7 +139,20 @@ def test_an_optional_set_that_fails_stops_neither_fetch_nor_the_others(command):
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == list(catalogue())
     for line, wanted in zip(lines, catalogue().values(), strict=True):
-        assert ("not to be had here; it is optional" in line) == wanted.optional
+        by_name = wanted.content is None
+        assert ("not to be had here; it is optional" in line) == (wanted.optional and not by_name)
+        assert ("it is fetched by name: recsys data fetch" in line) == by_name
+
+
+def test_what_no_number_comes_from_is_fetched_by_name_only(command, monkeypatch):
+    import recsys.data
+
+    asked = []
+    monkeypatch.setattr(recsys.data, "fetch", lambda name: asked.append(name) or f"cache/{name}")
+    assert command("data", "fetch").exit_code == 0
+    assert asked == [name for name, wanted in catalogue().items() if wanted.content]
+    assert "movielens-20m" not in asked
+    assert "movielens-20m: cache/movielens-20m" in command("data", "fetch", "movielens-20m").stdout
 
 
 def test_a_set_asked_for_by_name_fails_and_the_others_are_still_fetched(command):

@@ -21,6 +21,7 @@ from recsys.book.parity import cases
 from recsys.data import DataError, ImpressionLog, Interactions
 from recsys.evaluation import recommend
 from recsys.neural.recommender import settings_of
+from recsys.neural.sasrec import MIXER_NAMES
 from recsys.simulate.readers import planted_readers, planted_topics
 from recsys.training.loop import FitConfig
 from tests.framework import FRAMEWORK
@@ -84,6 +85,18 @@ def newsroom() -> World:
     return World((vectors,), log, ImpressionLog(impressions, histories, items), later)
 
 
+@cache
+def skipping() -> World:
+    """Those readers, of whose past every third event was skipped."""
+
+    def skipped(log):
+        values = (np.arange(len(log.histories)) % 3 > 0).astype(float)
+        return replace(log, histories=replace(log.histories, values=values))
+
+    world = newsroom()
+    return World(world.inputs, *map(skipped, world[1:]))
+
+
 class Entry(NamedTuple):
     """A recommender: class `name` of the file, its world and settings.
 
@@ -108,7 +121,7 @@ BASKET = {"dim": 4, "max_length": 6, "batch_size": 20, "per_source": 8}
 
 EVERY = {
     **{f"SASRec, {mixer}": Entry("sasrec", "SASRecRecommender", walks, {**SASREC, "mixer": mixer})
-       for mixer in ("attention", "decay", "mean", "last")},
+       for mixer in MIXER_NAMES},
     "SASRec, sampled": Entry("sasrec", "SASRecRecommender", walks, {**SASREC, "negatives": 6}),
     "dot product": Entry("ncf", "DotProductRecommender", walks, PAIRS, exact=False),
     "GMF": Entry("ncf", "GMFRecommender", walks, PAIRS, exact=False),
@@ -118,11 +131,12 @@ EVERY = {
     **{f"history attention, {pooling}": Entry("history_attention", "HistoryAttentionRecommender", walks,
                                               {**HISTORY, "pooling": pooling}) for pooling in ("attention", "mean")},
     **{f"news, {reader}": Entry("nrms", "NewsRecommender", newsroom, {**NEWS, "reader": reader})
-       for reader in ("self", "target", "mean")},
+       for reader in ("self", "target", "mean", "decay")},
+    "news, target and skips": Entry("nrms", "NewsRecommender", skipping, {**NEWS, "reader": "target", "skips": True}),
     **{f"target ranker, {pooling}": Entry("target_ranker", "TargetRankerRecommender", shop, {**RANKER, "pooling": pooling})
        for pooling in ("mean", "max", "last", "decay", "dot", "sigmoid sum", "din")},
     **{f"next basket, {pooling}": Entry("next_basket", "NextBasket", shop_without_groups, {**BASKET, "pooling": pooling})
-       for pooling in ("mean", "softmax", "sum")},
+       for pooling in ("mean", "newest", "decay", "content", "softmax", "sum")},
 }  # fmt: skip
 
 

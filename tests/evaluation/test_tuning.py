@@ -37,3 +37,14 @@ def test_a_timed_fit_fits(small):
     model = PersonalFrequency()
     seconds = ev.timed_fit(model, small)
     assert seconds > 0 and isinstance(model.interactions, Interactions)
+
+
+def test_drawn_settings_come_again_stay_in_their_space_and_spread_over_it():
+    space = {"dim": [16, 32], "rate": {"from": 0.001, "to": 0.1}}
+    drawn = ev.draws(space, 400, seed=5)
+    assert drawn[:7] == ev.draws(space, 7, seed=5) != ev.draws(space, 7, seed=6)
+    assert all(type(setting["dim"]) is int and type(setting["rate"]) is float for setting in drawn)
+    rates = [setting["rate"] for setting in drawn]
+    assert 0.001 <= min(rates) and max(rates) <= 0.1
+    assert abs(sum(rate < 0.01 for rate in rates) - 200) < 40  # half of the logarithms
+    assert abs(sum(setting["dim"] == 16 for setting in drawn) - 200) < 40

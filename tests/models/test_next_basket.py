@@ -11,7 +11,7 @@ from recsys.batches.questions import coming
 from recsys.data import Interactions
 from recsys.neural.next_basket import POOLINGS, prepare
 from recsys.training.loop import FitConfig
-from tests.framework import fw, needs_torch, start_at, tensor, twin
+from tests.framework import equal, fw, needs_torch, start_at, tensor, twin
 
 NextBasket, NextBasketAttention, NextBasketConfig, listwise_loss = twin(
     "next_basket", "NextBasket", "NextBasketAttention", "NextBasketConfig", "listwise_loss"
@@ -23,7 +23,7 @@ def network(pooling="sum", match=True, seed=0):
     model = NextBasketAttention(12, NextBasketConfig(pooling, match, dim=4))
     with fw.no_grad():
         for parameter in model.parameters():
-            parameter += 0.3 * fw.randn_like(parameter)
+            parameter.add_(0.3 * fw.randn_like(parameter))
         model.items.weight[0] = 0
     return model.eval()
 
@@ -39,25 +39,28 @@ def literal(model, candidate, popularity, history, gaps):
     """One score by loops over the history, in NumPy."""
     part = {name: value.detach().numpy() for name, value in model.named_parameters()}
     same_question, same_answer = part["same"]
-    of = part["items.weight"]
-    query, ask = part["query.weight"] @ of[candidate], part["ask.weight"] @ of[candidate]
+    of = {name: getattr(model, name)(model.items.weight).detach().numpy() for name in ("query", "key", "value", "ask")}
+    pooling = model.config.pooling
     logits, answers = [], []
     for item, gap in zip(history, gaps, strict=True):
         same = float(item == candidate and model.config.match)
-        logits.append(query @ (part["key.weight"] @ of[item]) / 2 + part["gap"][sum(gap >= edge for edge in GAP_EDGES)] + same_question * same)  # 2 = sqrt(4)
-        answers.append(ask @ (part["value.weight"] @ of[item]) + same_answer * same)
+        content = of["query"][candidate] @ of["key"][item] / 2 + same_question * same  # 2 = sqrt(4)
+        age = part["gap"][sum(gap >= edge for edge in GAP_EDGES)]
+        logits.append({"decay": age, "content": content}.get(pooling, content + age))
+        answers.append(of["ask"][candidate] @ of["value"][item] + same_answer * same)
     logits = np.array(logits)
-    weights = {"mean": np.ones(len(logits)) / max(len(logits), 1), "sum": 1 / (1 + np.exp(-logits)),
-               "softmax": np.exp(logits) / max(np.exp(logits).sum(), 1e-30)}[model.config.pooling]
+    even, newest = np.ones(len(logits)), (gaps == gaps.min()).astype(float)
+    weights = {"mean": even / len(logits), "newest": newest / newest.sum(), "sum": 1 / (1 + np.exp(-logits))}.get(
+        pooling, np.exp(logits) / np.exp(logits).sum())
     return weights @ np.array(answers) + popularity @ part["popularity"]
 
 
-@needs_torch
 @pytest.mark.parametrize("match", [True, False])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_scores_agree_with_a_literal_version(pooling, match):
     model, inputs = network(pooling, match), question()
     history, gaps, candidates, popularity = inputs
+    gaps[0, 1] = gaps[0].min()  # two purchases of the newest day
     scores = model(*inputs)[0]
     for row in range(2):
         for place in range(3):
@@ -86,7 +89,71 @@ def test_the_order_of_a_history_never_matters_but_its_ages_do(pooling):
     scores = model(history, gaps, candidates, popularity)[0]
     assert fw.allclose(model(history.flip(1), gaps.flip(1), candidates, popularity)[0], scores, atol=1e-6)
     changed = model(history, gaps.flip(1), candidates, popularity)[0]
-    assert fw.allclose(changed, scores, atol=1e-6) == (pooling == "mean")
+    assert fw.allclose(changed, scores, atol=1e-6) == (pooling in ("mean", "content"))
+
+
+def test_content_and_decay_are_softmax_without_a_part_and_all_alike_is_the_mean():
+    """The same parameters, then what one pooling does not know set to 0."""
+    inputs = question()
+
+    def weights(pooling, *zeros):
+        model = network(pooling)
+        with fw.no_grad():
+            for name in zeros:
+                getattr(model, name).zero_() if name == "gap" else getattr(model, name).weight.zero_()
+            model.same[0] = 0.0 if "query" in zeros else 2.0
+        return model(*inputs)[1]
+
+    assert fw.allclose(weights("content"), weights("softmax", "gap"), atol=1e-6)
+    assert fw.allclose(weights("decay"), weights("softmax", "query"), atol=1e-6)
+    assert fw.allclose(weights("decay", "gap"), weights("mean"), atol=1e-6)
+    assert not fw.allclose(weights("content"), weights("softmax"), atol=1e-2)
+    assert not fw.allclose(weights("decay"), weights("softmax"), atol=1e-2)
+
+
+def test_decay_weighs_by_age_alone_the_same_for_every_candidate_and_content_never_by_age():
+    history, gaps, candidates, popularity = question(length=6, n_candidates=4)
+    history[1, 2:4] = 0
+    candidates[0, 0] = history[0, 0]
+    model = network("decay")
+    weights = model(history, gaps, candidates, popularity)[1].detach().numpy()
+    rates = np.exp(model.gap.detach().numpy())[np.searchsorted(GAP_EDGES, gaps.numpy(), side="right")]
+    rates = rates * (history.numpy() != 0)
+    expected = rates / rates.sum(1, keepdims=True)
+    assert np.allclose(weights, np.repeat(expected[:, None], 4, axis=1), atol=1e-6)
+    model = network("content")
+    told = model(history, gaps, candidates, popularity)[1]
+    assert equal(told, model(history, gaps + 17, candidates, popularity)[1])
+    assert not fw.allclose(told[:, 0], told[:, 1], atol=1e-3)
+
+
+def test_newest_weighs_the_newest_day_evenly_wherever_padding_stands():
+    history = tensor([[0, 3, 0, 5, 3, 7], [4, 4, 0, 2, 0, 0], [0, 0, 0, 0, 0, 0]])
+    gaps = tensor([[0, 9, 1, 2, 2, 2], [40, 40, 0, 41, 3, 0], [0, 0, 5, 0, 0, 0]])  # days beside padding too
+    candidates, popularity = tensor([[3, 9]] * 3), fw.zeros(3, 2, 3)
+    scores, weights = network("newest")(history, gaps, candidates, popularity)
+    expected = np.array([[0, 0, 0, 1 / 3, 1 / 3, 1 / 3], [1 / 2, 1 / 2, 0, 0, 0, 0], [0] * 6])
+    assert np.allclose(weights.detach().numpy(), np.repeat(expected[:, None], 2, axis=1), atol=1e-7)
+    assert (scores[2] == 0).all()
+    others = (weights.detach().numpy() == 0) == (np.repeat(expected[:, None], 2, axis=1) == 0)
+    assert others.all()
+
+
+NOT_USED = {"mean": {"query.weight", "key.weight", "gap"}, "newest": {"query.weight", "key.weight", "gap"},
+            "decay": {"query.weight", "key.weight"}, "content": {"gap"}, "softmax": set(), "sum": set()}  # fmt: skip
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_the_gradient_reaches_every_parameter_that_a_pooling_uses_and_no_other(pooling):
+    model, (history, gaps, candidates, popularity) = network(pooling), question(length=8, n_candidates=5)
+    gaps[:, 1] = gaps.min()  # the newest day has two purchases and more
+    candidates[:, 0] = history[:, 1]
+    labels = tensor([[1.0, 0, 0, 0, 0], [0, 1, 0, 1, 0]])
+    listwise_loss(model, (history, gaps, candidates, popularity, labels)).backward()
+    reached = {name: part.grad is not None and part.grad.abs().sum().item() > 0 for name, part in model.named_parameters()}
+    assert {name for name, is_reached in reached.items() if not is_reached} == NOT_USED[pooling]
+    asks = pooling in ("content", "softmax", "sum")
+    assert [slope != 0 for slope in model.same.grad.tolist()] == [asks, True]
 
 
 def test_only_the_sum_keeps_counts():
@@ -211,7 +278,7 @@ def test_the_day_of_the_basket_is_told_or_supposed(trained, log):
 
 def test_settings_out_of_range_are_named():
     for settings, match in ((dict(batch_size=0), "batch_size: expected at least 1, got 0"),
-                            (dict(pooling="max"), "pooling: expected one of mean, softmax, sum, got 'max'"),
+                            (dict(pooling="max"), "pooling: expected one of mean, newest, decay, content, softmax, sum, got 'max'"),
                             (dict(dim=0), "dim: expected at least 1, got 0"),
                             (dict(usual_gap=0), "usual_gap: expected at least 1 day, or None"),
                             (dict(targets=0), "targets: expected at least 1")):

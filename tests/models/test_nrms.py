@@ -22,12 +22,12 @@ from tests.conftest import ROOT
 from tests.framework import fw, needs_torch, start_at, tensor, twin
 
 tensors = twin("engine", "tensors")
-NRMS, NewsRecommender, NRMSConfig, VectorEncoder, WordEncoder, click_loss = twin(
-    "nrms", "NRMS", "NewsRecommender", "NRMSConfig", "VectorEncoder", "WordEncoder", "click_loss"
+NRMS, DecayReader, NewsRecommender, NRMSConfig, VectorEncoder, WordEncoder, click_loss = twin(
+    "nrms", "NRMS", "DecayReader", "NewsRecommender", "NRMSConfig", "VectorEncoder", "WordEncoder", "click_loss"
 )  # fmt: skip
-to_arrays = twin("parameters", "to_arrays")
+load_arrays, to_arrays = twin("parameters", "load_arrays", "to_arrays")
 
-READERS = ("self", "target", "mean")
+READERS = ("self", "target", "mean", "decay")
 SMALL = NRMSConfig(dim=8, n_heads=2, hidden_dim=6, max_history=6)
 PLANTED = NRMSConfig(dim=16, n_heads=2, dropout=0.0, training=FitConfig(epochs=3, learning_rate=0.02))
 
@@ -62,7 +62,8 @@ def test_weights_are_a_distribution_over_the_real_history(network, articles):
 
 def test_padding_and_place_in_the_history_never_change_a_score(network, articles):
     scores, _ = score(network, articles, [[1, 5, 3]], [[4, 6]])
-    for history in ([1, 5, 3, 0, 0], [0, 1, 0, 5, 3], [3, 0, 5, 1]):
+    moved = [] if isinstance(network.reader, DecayReader) else [[3, 0, 5, 1]]
+    for history in ([1, 5, 3, 0, 0], [0, 1, 0, 5, 3], *moved):
         assert fw.allclose(score(network, articles, [history], [[4, 6]])[0], scores, atol=1e-12)
 
 
@@ -100,6 +101,40 @@ def test_a_headline_without_a_known_word_scores_nought_and_is_passed_over(networ
     scores, weights = score(network, articles, [[1, 12, 3]], [[4, 12]])
     assert scores[0, 1] == 0 and (weights[0, :, 1] < 1e-12).all()
     assert fw.allclose(scores, score(network, articles, [[1, 3]], [[4, 12]])[0], atol=1e-12)
+
+
+def test_decay_weighs_by_age_counted_in_real_events(articles):
+    start_at(1)
+    config = replace(SMALL, reader="decay")
+    network = NRMS(WordEncoder(30, config), config).double().eval()
+    load_arrays(network, {**to_arrays(network), "reader.raw_rate": np.log(np.expm1([0.7]))})
+    expected = np.exp(-0.7 * np.array([2, 1, 0]))
+    for history, real in (([1, 5, 3], [0, 1, 2]), ([0, 1, 0, 5, 3, 0], [1, 3, 4])):
+        _, weights = score(network, articles, [history], [[4, 6]])
+        assert np.allclose(weights[0, 0].detach().numpy()[real], expected / expected.sum(), atol=1e-6)
+        assert np.isclose(weights.sum().item(), 2)
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_the_reader_of_what_was_skipped_is_taken_off_or_skips_are_passed_over(kind, articles):
+    start_at(1)
+    config = replace(SMALL, reader=kind)
+    alone = NRMS(WordEncoder(30, config), config).double().eval()
+    both = NRMS(WordEncoder(30, config), replace(config, skips=True)).double().eval()
+    load_arrays(both, to_arrays(alone))
+    candidates, liked = [[4, 6]], tensor([[True, False, True, True, False]])
+    clicked, skipped = (score(alone, articles, [past], candidates) for past in ([1, 3, 2], [5, 7]))
+
+    def given(network, **told):
+        batch = tensors(read_once(articles, np.array([[1, 5, 3, 2, 7]]), np.array(candidates)))
+        return network(*batch, **told)
+
+    assert fw.allclose(given(alone, liked=liked)[0], clicked[0], atol=1e-12)
+    scores, weights = given(both, liked=liked)
+    assert fw.allclose(scores, clicked[0] - skipped[0], atol=1e-12) and not fw.allclose(scores, clicked[0], atol=1e-3)
+    assert fw.allclose(weights[:, :, [0, 2, 3]], clicked[1], atol=1e-12)
+    assert fw.allclose(weights[:, :, [1, 4]], skipped[1], atol=1e-12)
+    assert fw.allclose(given(both)[0], given(alone)[0], atol=1e-12)  # nothing was skipped
 
 
 @pytest.mark.parametrize("kind", READERS)
@@ -155,7 +190,7 @@ def test_gradients_are_right(articles):
 
 def loss_of(scores, clicked, skipped):
     """`click_loss` of a network that gives these scores."""
-    return click_loss(lambda *_: (scores, None), (None, None, None, clicked, skipped))
+    return click_loss(lambda *_: (scores, None), (None, None, None, None, clicked, skipped))
 
 
 def test_the_loss_is_cross_entropy_of_each_click_against_the_skips():
@@ -183,7 +218,7 @@ import paddle
 
 scores = paddle.to_tensor([[1.0, 2.0], [3.0, -1.0]], stop_gradient=False)
 clicked, skipped = paddle.to_tensor([[True, False], [True, True]]), paddle.to_tensor([[False, True], [False, False]])
-loss = click_loss(lambda *_: (scores, None), (None, None, None, clicked, skipped))
+loss = click_loss(lambda *_: (scores, None), (None, None, None, None, clicked, skipped))
 loss.backward()
 print(loss.item(), *scores.grad[1].tolist())
 """
@@ -249,6 +284,17 @@ def test_a_stranger_is_served_and_the_list_has_nothing_read(trained):
 def test_of_a_long_history_the_newest_clicks_are_read(trained):
     long, cut = trained.score([0, 1], given([9, 8, 7, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5]))
     assert np.allclose(long, cut, atol=1e-6)
+
+
+def test_a_stranger_is_served_by_what_they_skipped_too(world):
+    vectors, train, _ = world
+    config = replace(PLANTED, reader="target", skips=True, training=FitConfig(epochs=1, learning_rate=0.02))
+    model = NewsRecommender(vectors, config).fit(train.log)
+    past = given([3, 50, 7])
+    as_skips = replace(past, values=np.zeros(3))
+    assert np.allclose(model.score([0], as_skips), -model.score([0], past), atol=1e-6)
+    assert np.abs(model.score([0], past)).max() > 0.1
+    assert (model.interactions.values == 0).sum() == 250 * 4  # of the last slate
 
 
 def test_a_stranger_without_a_click_scores_nought(trained):
@@ -351,7 +397,7 @@ def test_bad_input_is_named(world, trained):
         trained.score_slates(replace(data, history=np.ones((2, 3))))
     with pytest.raises(ValueError, match="articles: expected ids from 0"):
         NewsRecommender(np.array([[3, -1]]))
-    with pytest.raises(ValueError, match="reader: expected one of self, target, mean, got 'last'"):
+    with pytest.raises(ValueError, match="reader: expected one of self, target, mean, decay, got 'last'"):
         NRMSConfig(reader="last")
     with pytest.raises(ValueError, match="articles: expected finite numbers with two axes"):
         NewsRecommender(np.array([[np.nan]]))

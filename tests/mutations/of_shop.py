@@ -73,7 +73,12 @@ MUTANTS = [
     models("basket network: softmax for the sum", BASKET_NETWORK, "return torch.sigmoid(logits) * shown", "return torch.softmax(logits, dim=2) * shown"),
     models("basket network: padding is read", BASKET_NETWORK, "logits = logits.masked_fill(~real, HIDDEN)\n        return F.softmax(logits, dim=2) * shown", "return F.softmax(logits, dim=2)"),
     models("basket network: blind to repeats", BASKET_NETWORK, "return same * float(self.config.match)", "return same * 0"),
-    models("basket network: ages not read", BASKET_NETWORK, "logits = logits + age + self.same[0] * same", "logits = logits + self.same[0] * same"),
+    models("basket network: ages not read", BASKET_NETWORK, "            logits = logits + age\n", "            pass\n"),
+    models("basket network: content reads ages", BASKET_NETWORK, 'if self.config.pooling != "content":', "if True:"),
+    models("basket network: decay asks", BASKET_NETWORK, 'if self.config.pooling == "decay":', "if False:"),
+    models("basket network: the oldest day for the newest", BASKET_NETWORK, "gaps[:, None, :] < gaps[:, :, None]", "gaps[:, None, :] > gaps[:, :, None]"),
+    models("basket network: padding is newer than the newest", BASKET_NETWORK, "    newer = newer & known[:, None, :]  # (batch, length, length)\n", ""),
+    models("basket network: all days are the newest", BASKET_NETWORK, "known = known & _newest_day(gaps, known)", "pass"),
     models("basket loss: padding is a candidate", BASKET_NETWORK, "scores = scores.masked_fill(inputs[2] == PADDING, HIDDEN)", "scores = scores * 1"),
     models("basket loss: a sum over what was bought", BASKET_NETWORK, "(logs * labels).sum(1) / n_bought", "(logs * labels).sum(1)"),
 ]  # fmt: skip

@@ -62,14 +62,30 @@ def test_the_history_of_an_impression_is_the_clicks_before_it(readers):
         assert past.items[past.users == reader * 12 + step].tolist() == clicks[reader, :step].tolist()
 
 
-def test_clicks_have_the_probabilities_of_softmax_utility(fit):
-    readers = planted_readers(fit, 4000, 2, n_impressions=2, n_shown=4, sharpness=3, seed=2)
+@pytest.mark.parametrize("taste", ["max", "sum"])
+def test_clicks_have_the_probabilities_of_softmax_utility(fit, taste):
+    readers = planted_readers(fit, 4000, 2, n_impressions=2, n_shown=4, sharpness=3, seed=2, taste=taste)
     items, clicked = pieces(readers)
     utilities = readers.utilities(np.arange(4000), items.reshape(4000, -1)).reshape(items.shape)
     expected = np.exp(utilities) / np.exp(utilities).sum(-1, keepdims=True)
     for low, high in ((0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 1)):
         inside = (expected >= low) & (expected < high)
         assert abs(clicked[inside].mean() - expected[inside].mean()) < 4 / np.sqrt(inside.sum()) / 2
+
+
+def test_an_article_is_worth_its_best_fit_or_the_sum_of_all(fit):
+    likings = {}
+    for taste in ("max", "sum"):
+        readers = planted_readers(fit, 3, 2, 4, sharpness=5, seed=1, interests=np.array([[0, 1], [2, 2], [5, 3]]), taste=taste)
+        likings[taste] = readers.utilities(np.arange(3), np.tile(np.arange(120), (3, 1)))
+    for row, (one, other) in enumerate([(0, 1), (2, 2), (5, 3)]):
+        assert np.allclose(likings["sum"][row], 5 * (fit[:, one] + fit[:, other]))
+        assert np.allclose(likings["max"][row], 5 * np.maximum(fit[:, one], fit[:, other]))
+
+
+def test_with_one_interest_best_and_sum_are_the_same_world(fit):
+    worlds = [planted_readers(fit, 20, 1, 6, 4, seed=7, taste=taste).log.impressions for taste in ("max", "sum")]
+    assert (worlds[0].items == worlds[1].items).all() and (worlds[0].clicked == worlds[1].clicked).all()
 
 
 def test_sharpness_nought_clicks_at_random_and_a_large_one_takes_the_best(fit):
@@ -113,6 +129,7 @@ def test_the_same_seed_gives_the_same_log_and_interests_can_be_planted(fit):
     ({"fit": np.full((120, 6), np.nan)}, r"fit: expected finite numbers, got nan at index \(0, 0\)"),
     ({"interests": np.zeros((2, 2), int)}, r"interests: expected one row a reader, \(5, 2\), got \(2, 2\)"),
     ({"interests": np.full((5, 2), 6)}, "interests: expected topics from 0 to 5, got 6 to 6"),
+    ({"taste": "min"}, "taste: expected one of max, sum, got 'min'"),
 ])  # fmt: skip
 def test_what_cannot_be_planted_is_refused(fit, change, message):
     with pytest.raises(ValueError, match=message):

@@ -5,6 +5,7 @@ that nothing has to be fetched.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -106,6 +107,15 @@ def newsroom() -> tuple[ImpressionLog, np.ndarray]:
 
 
 @cache
+def skipping() -> tuple[ImpressionLog, np.ndarray]:
+    """The readers, of whose past every third event was skipped."""
+    log, vectors = newsroom()
+    past = log.histories
+    values = (np.arange(len(past)) % 3 > 0).astype(float)
+    return replace(log, histories=replace(past, values=values)), vectors
+
+
+@cache
 def headlines() -> tuple[ImpressionLog, np.ndarray]:
     """The readers, and articles as up to five words."""
     rng = np.random.default_rng(1)
@@ -176,11 +186,11 @@ def basket(pooling: str) -> Case:
     return Case("next_basket", "NextBasket", alone(baskets), settings, first(4))
 
 
-def news(reader: str, world: Callable[[], tuple] = newsroom) -> Case:
+def news(reader: str, world: Callable[[], tuple] = newsroom, **changes: Any) -> Case:
     """NRMS with one reader."""
-    settings = {**NEWS, "reader": reader}
-    smooth = reader != "self" and world is newsroom
-    return Case("nrms", "NewsRecommender", world, settings, first(3), smooth)
+    settings = {**NEWS, "reader": reader, **changes}
+    smooth = reader != "self" and world is not headlines
+    return Case("nrms", "NewsRecommender", world, settings, first(4), smooth)
 
 
 CASES = {
@@ -188,6 +198,10 @@ CASES = {
     "SASRec, decay": sasrec(mixer="decay"),
     "SASRec, mean": sasrec(mixer="mean"),
     "SASRec, last": sasrec(mixer="last"),
+    "SASRec, content": sasrec(mixer="content"),
+    "SASRec, linear": sasrec(mixer="linear"),
+    "SASRec, gate": sasrec(mixer="gate"),
+    "SASRec, recurrent": sasrec(mixer="recurrent"),
     "SASRec, sampled": sasrec(negatives=6),
     "dot product": pairs("DotProduct", PAIRS),
     "GMF": pairs("GMF", PAIRS),
@@ -210,11 +224,16 @@ CASES = {
     "target ranker, din": ranker("din"),
     "target ranker, dot and repeats": ranker("dot", repeats=True),
     "next basket, mean": basket("mean"),
+    "next basket, newest": basket("newest"),
+    "next basket, decay": basket("decay"),
+    "next basket, content": basket("content"),
     "next basket, softmax": basket("softmax"),
     "next basket, sum": basket("sum"),
     "NRMS, self": news("self"),
     "NRMS, target": news("target"),
     "NRMS, mean": news("mean"),
+    "NRMS, decay": news("decay"),
+    "NRMS, target and skips": news("target", skipping, skips=True),
     "NRMS, self, words": news("self", headlines),
     "NRMS, target, words": news("target", headlines),
     "NRMS, mean, words": news("mean", headlines),

@@ -3,7 +3,8 @@
 What is compared, how it is tuned and how it is read was written down before any test was
 read: `studies/attention_pays.yml`. `arms` makes a recommender of a name and settings,
 `search` chooses settings and reads tests with several seeds, `logs` says what is fitted
-and asked on a log, `text` does so for articles.
+and asked on a log, `text` does so for articles, `planted` for planted viewers,
+`baskets` for next baskets.
 """
 
 from pathlib import Path

@@ -19,13 +19,21 @@ def lines_of(content: bytes, *, file: str, encoding: str = "utf-8") -> list[str]
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def fields_of(content: bytes, n_fields: int, *, file: str) -> list[list[str]]:
-    """The tab-separated fields of each line.
+def fields_of(
+    content: bytes,
+    n_fields: int,
+    *,
+    file: str,
+    separator: str = "\t",
+    encoding: str = "utf-8",
+) -> list[list[str]]:
+    """The fields of each line, between separators.
 
     Raises:
         DataError: a row has not `n_fields`; the message names the first.
     """
-    rows = [line.split("\t") for line in lines_of(content, file=file)]
+    lines = lines_of(content, file=file, encoding=encoding)
+    rows = [line.split(separator) for line in lines]
     for row, fields in enumerate(rows, start=1):
         if len(fields) != n_fields:
             raise DataError(

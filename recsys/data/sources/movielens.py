@@ -1,7 +1,9 @@
-"""MovieLens 100K in its two public forms: GroupLens' own files, and RecBole's atomic files.
+"""MovieLens: 100K in its two public forms, 1M and 20M as GroupLens publishes them.
 
-Both hold the same 100,000 ratings in the same order. They differ in the films'
-table: GroupLens keeps the year in the title, RecBole splits it off.
+GroupLens' own files and RecBole's atomic files of 100K hold the same 100,000 ratings
+in the same order. They differ in the films' table: GroupLens keeps the year in the
+title, RecBole splits it off. 1M and 20M were never at hand when this was written: their
+readers follow the READMEs, and are tested on lines written in the format given there.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from recsys.data.interactions import Interactions
+from recsys.data.sources.lines import fields_of
 from recsys.data.sources.tables import read_table, require
 
 GENRES = (
@@ -64,17 +67,11 @@ def read_grouplens(files: Mapping[str, bytes]):
         header=False,
         encoding="latin-1",
     )
-    year = films["title"].str.extract(r"\((\d{4})\)\s*$")[0]
-    items = pd.DataFrame(
-        {
-            "title": films["title"].str.replace(r"\s*\(\d{4}\)\s*$", "", regex=True),
-            "year": pd.to_numeric(year).astype("Int64"),
-            "genres": [
-                tuple(g for g in GENRES if row[g])
-                for row in films[list(GENRES)].to_dict("records")
-            ],
-        }
-    ).set_index(films["item"])
+    genres = [
+        tuple(g for g in GENRES if row[g])
+        for row in films[list(GENRES)].to_dict("records")
+    ]
+    items = _films(films["item"], films["title"], genres)
     users = read_table(
         files["u.user"],
         {
@@ -146,12 +143,98 @@ def read_recbole(files: Mapping[str, bytes]):
     return _interactions(ratings, name, header=True), users.set_index("user"), items
 
 
-def _interactions(ratings: pd.DataFrame, file: str, header: bool) -> Interactions:
+def read_1m(files: Mapping[str, bytes]):
+    """Read `ratings.dat` and `movies.dat` of `ml-1m.zip`.
+
+    Source: its README, File Descriptions.
+    """
+    ratings = read_table(
+        files["ratings.dat"].replace(b"::", b"\t"),
+        dict.fromkeys(("user", "item", "rating", "time"), "int64"),
+        file="ratings.dat",
+        separator="\t",
+        header=False,
+    )
+    lines = fields_of(
+        files["movies.dat"], 3, file="movies.dat", separator="::", encoding="latin-1"
+    )
+    films = pd.DataFrame(lines, columns=["item", "title", "genres"])
+    is_id = films["item"].str.fullmatch("[0-9]{1,18}")
+    require(films, "item", is_id, "an integer id", file="movies.dat", header=False)
+    genres = _split_genres(films, "movies.dat", header=False)
+    items = _films(films["item"].astype("int64"), films["title"], genres)
+    interactions = _interactions(ratings, "ratings.dat", header=False)
+    return interactions, _without_features(interactions), items
+
+
+def read_20m(files: Mapping[str, bytes]):
+    """Read `ratings.csv` and `movies.csv` of `ml-20m.zip`.
+
+    Ratings go in halves, from 0.5.
+
+    Source: its README, Content and Use of Files.
+    """
+    ratings = read_table(
+        files["ratings.csv"],
+        {
+            "userId": "int64",
+            "movieId": "int64",
+            "rating": "float64",
+            "timestamp": "int64",
+        },
+        file="ratings.csv",
+        separator=",",
+        header=True,
+    )
+    ratings.columns = ["user", "item", "rating", "time"]
+    films = read_table(
+        files["movies.csv"],
+        {"movieId": "int64", "title": "str", "genres": "str"},
+        file="movies.csv",
+        separator=",",
+        header=True,
+    )
+    genres = _split_genres(films, "movies.csv", header=True)
+    items = _films(films["movieId"].rename("item"), films["title"], genres)
+    interactions = _interactions(ratings, "ratings.csv", header=True, step=0.5)
+    return interactions, _without_features(interactions), items
+
+
+def _films(item: pd.Series, title: pd.Series, genres: list[tuple]) -> pd.DataFrame:
+    """One row a film; the year stands in brackets at the end of the title."""
+    year = title.str.extract(r"\((\d{4})\)\s*$")[0]
+    return pd.DataFrame(
+        {
+            "title": title.str.replace(r"\s*\(\d{4}\)\s*$", "", regex=True),
+            "year": pd.to_numeric(year).astype("Int64"),
+            "genres": genres,
+        }
+    ).set_index(item)
+
+
+def _split_genres(films: pd.DataFrame, file: str, header: bool) -> list[tuple]:
+    """Genres stand between bars; 20M says so where a film has none."""
+    listed = films["genres"] != ""  # pandas reads a field that is missing as empty
+    require(films, "genres", listed, "genres between bars", file=file, header=header)
+    return [
+        () if line == "(no genres listed)" else tuple(line.split("|"))
+        for line in films["genres"]
+    ]
+
+
+def _without_features(interactions: Interactions) -> pd.DataFrame:
+    return pd.DataFrame(index=pd.Index(interactions.user_ids, name="user"))
+
+
+def _interactions(
+    ratings: pd.DataFrame, file: str, header: bool, step: float = 1
+) -> Interactions:
+    """Ratings are whole multiples of `step`, which is the least, up to 5."""
     require(
         ratings,
         "rating",
-        ratings["rating"].between(1, 5),
-        "a rating from 1 to 5",
+        ratings["rating"].between(step, 5) & (ratings["rating"] % step == 0),
+        f"a rating from {step} to 5",
         file=file,
         header=header,
     )
