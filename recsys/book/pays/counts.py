@@ -63,6 +63,22 @@ class LeastPopular(Popularity):
         return -super().score(users, history=history)
 
 
+def of_items(log: Interactions, kept: np.ndarray) -> Interactions:
+    """The rows of some products, which are numbered anew: int (n_kept,), ascending."""
+    place = np.full(log.n_items, -1)
+    place[kept] = np.arange(len(kept))
+    rows = place[log.items] >= 0
+    return Interactions(
+        log.users[rows],
+        place[log.items[rows]],
+        log.values[rows],
+        log.times[rows],
+        log.user_ids,
+        log.item_ids[kept],
+        log.time_unit,
+    )
+
+
 class CommonEASE:
     """EASE on the products with enough rows; every other product scores 0.
 
@@ -89,18 +105,7 @@ class CommonEASE:
         return scores
 
     def _common(self, log: Interactions) -> Interactions:
-        place = np.full(log.n_items, -1)
-        place[self.kept] = np.arange(len(self.kept))
-        rows = place[log.items] >= 0
-        return Interactions(
-            log.users[rows],
-            place[log.items[rows]],
-            log.values[rows],
-            log.times[rows],
-            log.user_ids,
-            log.item_ids[self.kept],
-            log.time_unit,
-        )
+        return of_items(log, self.kept)
 
 
 class Trees:

@@ -7,7 +7,7 @@ the products of the customer's own history, where nothing is drawn; on a shortli
 the second of two steps would order it; and among all products of the shop.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from itertools import pairwise
@@ -18,9 +18,16 @@ import numpy as np
 from recsys.baselines import PersonalFrequency, Popularity
 from recsys.batches.candidates import Candidates, draw
 from recsys.batches.questions import Questions, asked, every_basket
-from recsys.book.pays.counts import CommonEASE, Count, LeastPopular, Trees
+from recsys.book.pays.counts import (
+    CommonEASE,
+    Count,
+    LeastPopular,
+    Trees,
+    of_items,
+)
 from recsys.book.pays.report import compared
 from recsys.book.pays.search import at_an_end
+from recsys.book.pieces import After
 from recsys.data import Interactions, load
 from recsys.evaluation import (
     auc_per_user,
@@ -65,28 +72,26 @@ class Model(Protocol):
         """Order candidates that were not drawn: (n_rows,)."""
 
 
-@cache
-def ta_feng() -> Any:
-    """The data set; its file takes seconds to read, and every piece asks for it."""
-    return load("ta-feng")
-
-
 class Shop:
     """Ta-Feng's customers of three days or more: the last basket, and the one before.
+
+    Products of few rows are left out first, counted once on the whole log.
 
     Args:
         config: of the study.
     """
 
     def __init__(self, config: Mapping[str, Any]):
-        self.config = config
-        data = ta_feng()
+        self.config, self.parts = config, {}
+        data = load("ta-feng")
         log = data.interactions
+        kept = np.flatnonzero(log.item_counts() >= config["rows a product"])
+        log = of_items(log, kept)
         customers = np.unique(last_basket(log).test.users)
         self.split = last_basket(log.of_users(customers))
-        subclass = data.items["subclass"].to_numpy()
+        subclass = data.items["subclass"].to_numpy()[kept]
         self.groups = np.unique(subclass, return_inverse=True)[1]
-        self.prices = data.items["price"].to_numpy()
+        self.prices = data.items["price"].to_numpy()[kept]
 
     def fitted(self, on: str) -> Interactions:
         """What a model is fitted on, and what it reads, before the part `on` is read."""
@@ -101,6 +106,18 @@ class Shop:
         known = every_basket(fitted)
         usual_gap = int(np.median(known.days - known.newest_days(0)))
         return replace(told, days=told.newest_days(0) + usual_gap)
+
+    def some(self, n_customers: int) -> np.ndarray:
+        """Customers to search with, always the first of one order, ascending."""
+        n_users = self.split.train.n_users
+        order = np.random.default_rng(0).permutation(n_users)
+        return np.sort(order[:n_customers])
+
+    def part(self, on: str) -> "Part":
+        """The lists of candidates of "validation" or "test", made once."""
+        if on not in self.parts:
+            self.parts[on] = Part(self, on)
+        return self.parts[on]
 
     def full(self, model: Any, on: str) -> dict[str, np.ndarray]:
         """Rank all products for every customer, those bought before among them."""
@@ -173,11 +190,10 @@ class Part:
         """Every product of each history, and the best sellers."""
         return Asked(listed(self.questions, self._best_sellers()))
 
-    def sample(self, n_customers: int) -> Asked:
-        """The shortlists of some customers, always the same ones."""
-        order = np.random.default_rng(0).permutation(len(self.questions))
-        some = self.questions.select(np.sort(order[:n_customers]))
-        return Asked(listed(some, self._best_sellers()))
+    def sample(self, customers: np.ndarray) -> Asked:
+        """The shortlists of some customers."""
+        some = np.flatnonzero(np.isin(self.questions.users, customers))
+        return Asked(listed(self.questions.select(some), self._best_sellers()))
 
     def _best_sellers(self) -> np.ndarray:
         counts = self.fitted.item_counts()
@@ -264,30 +280,34 @@ def space_of(config: Mapping[str, Any], arm: str) -> Mapping[str, Any]:
 
 
 def pieces(config: Mapping[str, Any]) -> dict[str, Any]:
-    """One piece for each arm."""
-    return {arm: partial(of_arm, config, arm) for arm in arms_of(config)}
+    """Two for each arm: its settings, chosen on validation, and its tests with them."""
+    shop = cache(lambda: Shop(config))  # pieces of one process share it
+    made: dict[str, Any] = {}
+    for arm in arms_of(config):
+        settings = f"{arm}: settings"
+        made[settings] = partial(searched, shop, arm)
+        made[arm] = After([settings], partial(tested, shop, arm))
+    return made
 
 
-def of_arm(config: Mapping[str, Any], arm: str) -> dict[str, Any]:
-    """Settings chosen on validation with one seed, the test read once a seed."""
-    shop = Shop(config)
-    rows, settings = searched(shop, arm)
+def tested(shop: Callable[[], Shop], arm: str, found: Mapping) -> dict[str, Any]:
+    """One arm with the settings chosen, the test read once a seed."""
+    world = shop()
+    config, part, settings = world.config, world.part("test"), found["settings"]
     seeds = [0] if arm in config["counts"] else config["seeds"]
-    part = Part(shop, "test")
     tables: dict[str, list] = {}
     seconds = []
     for seed in seeds:
-        model = build(shop, arm, settings, seed)
+        model = build(world, arm, settings, seed)
         seconds.append(timed_fit(model, part.fitted))
-        found = part.read(model)
+        read = part.read(model)
         if arm in config["full ranking"]:
-            found |= shop.full(model, "test")
-        for name, values in found.items():
+            read |= world.full(model, "test")
+        for name, values in read.items():
             tables.setdefault(name, []).append(kept(name, values))
     space = {"network": space_of(config, arm)}
     return {
-        "search": rows,
-        "settings": settings,
+        **found,
         "at an end": at_an_end({"spaces": space}, "network", settings),
         "tests": tables,
         "seconds": round(float(np.median(seconds)), 1),
@@ -301,22 +321,24 @@ def kept(name: str, values: np.ndarray) -> list[float] | float:
     return [round(float(value), 4) for value in values]
 
 
-def searched(shop: Shop, arm: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Fit every setting with one seed, and read it on shortlists of validation.
+def searched(shop: Callable[[], Shop], arm: str) -> dict[str, Any]:
+    """Fit every setting on the baskets of some customers, and read their shortlists.
 
     Returns:
-        A row for each setting, and the setting of the best.
+        Under "search" a row for each setting; under "settings" those of the best.
     """
-    config = shop.config
-    space = space_of(config, arm)
+    world = shop()
+    config, space = world.config, space_of(world.config, arm)
     if not space:
-        return [], {}
-    part = Part(shop, "validation")
-    some = part.sample(config["customers of validation"])
+        return {"search": [], "settings": {}}
+    part = world.part("validation")
+    customers = world.some(config["customers of search"])
+    fitted = part.fitted.select(np.isin(part.fitted.users, customers))
+    some = part.sample(world.some(config["customers of validation"]))
     rows = []
     for settings in draws(space, config["settings"], config["draw seed"]):
-        model = build(shop, arm, settings, seed=0)
-        seconds = timed_fit(model, part.fitted)
+        model = build(world, arm, settings, seed=0)
+        seconds = timed_fit(model, fitted)
         mean = float(ranked(some, model)[SHORTLIST].mean())
         rows.append(
             {
@@ -326,21 +348,21 @@ def searched(shop: Shop, arm: str) -> tuple[list[dict[str, Any]], dict[str, Any]
             }
         )
     best = max(rows, key=lambda row: row["validation"])
-    return rows, best["settings"]
+    return {"search": rows, "settings": best["settings"]}
 
 
 def results(config: Mapping[str, Any], done: Mapping[str, dict]) -> dict[str, Any]:
     """What the tests say of every arm, and of the pairs that were registered."""
     shop = Shop(config)
-    part = Part(shop, "test")
+    part, arms = shop.part("test"), arms_of(config)
     tables = {
-        arm: {name: np.array(units) for name, units in piece["tests"].items()}
-        for arm, piece in done.items()
+        arm: {name: np.array(units) for name, units in done[arm]["tests"].items()}
+        for arm in arms
     }
     return {
         "protocol": protocol(shop, part),
         "counts": counted(part, tables),
-        "arms": {arm: row(done[arm], tables[arm]) for arm in done},
+        "arms": {arm: row(done[arm], tables[arm]) for arm in arms},
         "headline": headline(config, tables),
         "headline by events": by_events(config, tables, part.questions.lengths()),
         "contrasts": {
@@ -354,10 +376,11 @@ def protocol(shop: Shop, part: Part) -> str:
     """What the numbers depend on, in words."""
     config, n_sold = shop.config, np.count_nonzero(part.fitted.item_counts())
     return (
-        f"Ta-Feng, {len(part.questions):,} customers with at least 3 days; fitted on "
-        f"their {len(part.fitted):,} rows before the last basket, settings chosen on the "
-        f"basket before it by nDCG@10 of the shortlists of {config['customers of validation']:,} "
-        "of them; test: the last basket, its day not told but a usual gap after the "
+        f"Ta-Feng, products of at least {config['rows a product']} rows, "
+        f"{len(part.questions):,} customers with at least 3 days; fitted on their "
+        f"{len(part.fitted):,} rows before the last basket; settings chosen on the basket "
+        f"before it, fitted on {config['customers of search']:,} of the customers, by nDCG@10 of "
+        f"the shortlists of {config['customers of validation']:,} of these; test: the last basket, its day not told but a usual gap after the "
         f"newest one; full ranking of the {n_sold:,} products that were fitted, shortlist: "
         f"the {config['shortlist']} with most rows and those of the history; bought "
         "products allowed; ties by item-index; nDCG ideal capped at 10, products never "
@@ -420,12 +443,9 @@ def headline(
     for ours, theirs in HEADLINE:
         told = ", told" if ours.endswith("told") else ""
         margin = config["margin"] * tables[f"decay{told}"][FULL].mean()
-        pair, name = (
-            (tables[ours][FULL], tables[theirs][FULL]),
-            f"{ours} minus {theirs}",
-        )
-        verdicts[name] = verdict(*pair, margin)
-        found[name] = compared(*pair, margin) | {"margin": round(float(margin), 5)}
+        name, both = f"{ours} minus {theirs}", (tables[ours][FULL], tables[theirs][FULL])
+        verdicts[name] = verdict(*both, margin)
+        found[name] = compared(*both, margin) | {"margin": round(float(margin), 5)}
     adjusted = holm(np.array([one.p_value for one in verdicts.values()]))
     for (name, one), p_value in zip(verdicts.items(), adjusted, strict=True):
         found[name]["adjusted p"] = round(float(p_value), 6)
@@ -452,16 +472,21 @@ def by_events(
 def contrasts(
     config: Mapping[str, Any], tables: Mapping[str, Mapping], name: str
 ) -> dict[str, list[float]]:
-    """Every registered pair in one metric: difference, interval, p-value after Holm."""
-    tests = {}
+    """Every registered pair in one metric, Holm over all of them.
+
+    Returns:
+        Difference, its interval, p-value after Holm, and the smallest difference that
+        would have been seen four times out of five.
+    """
+    found = {}
     for ours, theirs in config["contrasts"]:
-        difference = (
-            tables[ours][name] - tables[theirs][name]
-        )  # one row of a count: all
-        known = np.isfinite(difference[0])
-        tests[f"{ours} minus {theirs}"] = two_way_test(difference[:, known])
-    adjusted = holm(np.array([test.p_value for test in tests.values()]))
+        a, b = np.broadcast_arrays(tables[ours][name], tables[theirs][name])
+        known = np.isfinite(a[0])
+        margin = config["margin"] * a[:, known].mean()
+        pair = verdict(a[:, known], b[:, known], margin)
+        found[f"{ours} minus {theirs}"] = pair
+    adjusted = holm(np.array([pair.p_value for pair in found.values()]))
     return {
-        pair: rounded([*test[:3], p_value])
-        for (pair, test), p_value in zip(tests.items(), adjusted, strict=True)
+        name: rounded([pair.difference, pair.low, pair.high, p_value, pair.smallest])
+        for (name, pair), p_value in zip(found.items(), adjusted, strict=True)
     }
