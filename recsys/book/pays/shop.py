@@ -280,10 +280,14 @@ def space_of(config: Mapping[str, Any], arm: str) -> Mapping[str, Any]:
 
 
 def pieces(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Two for each arm: its settings, chosen on validation, and its tests with them."""
+    """Two for each arm: its settings, chosen on validation, and its tests with them.
+
+    Arms of the full ranking stand first.
+    """
     shop = cache(lambda: Shop(config))  # pieces of one process share it
     made: dict[str, Any] = {}
-    for arm in arms_of(config):
+    full = config["full ranking"]
+    for arm in sorted(arms_of(config), key=lambda arm: arm not in full):
         settings = f"{arm}: settings"
         made[settings] = partial(searched, shop, arm)
         made[arm] = After([settings], partial(tested, shop, arm))
