@@ -382,15 +382,17 @@ def protocol(shop: Shop, part: Part) -> str:
     return (
         f"Ta-Feng, products of at least {config['rows a product']} rows, "
         f"{len(part.questions):,} customers with at least 3 days; fitted on their "
-        f"{len(part.fitted):,} rows before the last basket; settings chosen on the basket "
-        f"before it, fitted on {config['customers of search']:,} of the customers, by nDCG@10 of "
-        f"the shortlists of {config['customers of validation']:,} of these; test: the last basket, its day not told but a usual gap after the "
-        f"newest one; full ranking of the {n_sold:,} products that were fitted, shortlist: "
-        f"the {config['shortlist']} with most rows and those of the history; bought "
-        "products allowed; ties by item-index; nDCG ideal capped at 10, products never "
-        f"sold before missed; drawn: {config['negatives']} independent negatives by rows, "
-        "none in the basket; AUC within each customer, ties counting half; intervals "
-        "over seeds and customers"
+        f"{len(part.fitted):,} rows before the last basket; settings chosen on the "
+        f"basket before it, fitted on {config['customers of search']:,} of the "
+        f"customers, by nDCG@10 of the shortlists of "
+        f"{config['customers of validation']:,} of these; test: the last basket, its "
+        "day not told but a usual gap after the newest one; full ranking of the "
+        f"{n_sold:,} products that were fitted, shortlist: the {config['shortlist']} "
+        "with most rows and those of the history; bought products allowed; ties by "
+        "item-index; nDCG ideal capped at 10, products never sold before missed; "
+        f"drawn: {config['negatives']} independent negatives by rows, none in the "
+        "basket; AUC within each customer, ties counting half; intervals over seeds "
+        "and customers"
     )
 
 
@@ -447,7 +449,8 @@ def headline(
     for ours, theirs in HEADLINE:
         told = ", told" if ours.endswith("told") else ""
         margin = config["margin"] * tables[f"decay{told}"][FULL].mean()
-        name, both = f"{ours} minus {theirs}", (tables[ours][FULL], tables[theirs][FULL])
+        both = tables[ours][FULL], tables[theirs][FULL]
+        name = f"{ours} minus {theirs}"
         verdicts[name] = verdict(*both, margin)
         found[name] = compared(*both, margin) | {"margin": round(float(margin), 5)}
     adjusted = holm(np.array([one.p_value for one in verdicts.values()]))
@@ -460,7 +463,7 @@ def headline(
 def by_events(
     config: Mapping[str, Any], tables: Mapping[str, Mapping], lengths: np.ndarray
 ) -> dict[str, list]:
-    """The same differences by length of the history: interval, and how many customers."""
+    """The same by length of the history: difference, interval, number of customers."""
     found: dict[str, list] = {}
     edges = [*config["events"], lengths.max() + 1]
     for ours, theirs in HEADLINE:
