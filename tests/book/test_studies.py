@@ -212,7 +212,7 @@ def test_no_study_of_the_book_is_stale_or_slow(root):
 
 NEWS = {"pays_bing", "pays_readers"}
 TRAINED = NEWS | {"basket_attention", "history_attention", "history_ends", "ncf", "parity", "planted_interests", "sequence_amazon",
-                  "sequence_test", "sequence_tuning", "shop_ranking"}  # fmt: skip
+                  "sequence_test", "sequence_tuning"}  # fmt: skip
 IN_ORDER = {"history_attention", "history_ends", "parity", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}
 MUTATIONS = {  # file, old, new, the studies that run the line
     "another optimizer": ("recsys/torch/optimisation.py", "torch.optim.AdamW(", "torch.optim.SGD(", TRAINED),

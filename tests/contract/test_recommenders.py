@@ -134,7 +134,7 @@ EVERY = {
        for reader in ("self", "target", "mean", "decay")},
     "news, target and skips": Entry("nrms", "NewsRecommender", skipping, {**NEWS, "reader": "target", "skips": True}),
     **{f"target ranker, {pooling}": Entry("target_ranker", "TargetRankerRecommender", shop, {**RANKER, "pooling": pooling})
-       for pooling in ("mean", "max", "last", "dot", "din")},
+       for pooling in ("mean", "max", "last", "decay", "dot", "sigmoid sum", "din")},
     **{f"next basket, {pooling}": Entry("next_basket", "NextBasket", shop_without_groups, {**BASKET, "pooling": pooling})
        for pooling in ("mean", "newest", "decay", "content", "softmax", "sum")},
 }  # fmt: skip
