@@ -1,4 +1,4 @@
-"""The command line: `recsys doctor`, `data`, `train`, `recommend`, `reproduce`.
+"""The command line: `recsys doctor`, `data`, `train`, `recommend`, `reproduce`, `lab`.
 
 Each calls a room below.
 """
@@ -214,6 +214,25 @@ def reproduce(
     else:
         typer.echo(f"The book: {page}")
     raise typer.Exit(0 if record["ok"] and page else 1)
+
+
+@app.command("lab")
+def lab_command(
+    empty: Annotated[
+        bool, typer.Option(help="Text and exercises only, the code left to the reader.")
+    ] = False,
+) -> None:
+    """Write the chapters as notebooks that JupyterLab renders by itself.
+
+    What you have changed in one is kept; rename it to get the book's beside it.
+    """
+    from recsys.book.lab import FOLDERS, write_notebooks
+    from recsys.book.root import root
+
+    written, kept = write_notebooks(_or_fail(root), empty)
+    typer.echo(f"{FOLDERS[empty]}: {len(written)} notebooks written; one that the book has not changed is left")
+    for path in kept:
+        typer.echo(f"{path.name} has changes of yours and is kept; rename it to get the book's")
 
 
 def _fetched(name: str, asked_for: bool = False) -> bool:
