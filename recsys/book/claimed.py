@@ -169,7 +169,7 @@ def claim(id: str, value: float | Sequence[float]) -> _Checked:
         What a notebook shows as one line.
 
     Raises:
-        ClaimError: under `RECSYS_STRICT`, no such claim, or a value outside its tolerance.
+        ClaimError: under `RECSYS_STRICT`, no such claim, or a value that is not near it.
     """
     numbers, book = numbers_of(value), read_claims().get(id)
     if os.environ.get(LOG):
@@ -177,7 +177,8 @@ def claim(id: str, value: float | Sequence[float]) -> _Checked:
             logged = list(numbers) if len(numbers) > 1 else numbers[0]
             log.write(json.dumps({"id": id, "value": logged}) + "\n")
     if os.environ.get("RECSYS_UPDATE"):
-        return _Checked(held(book or Claim(id, "", numbers, 0, "", "seeded"), numbers[0]))
+        new = Claim(id, "", numbers, 0, "", "seeded")
+        return _Checked(held(book or new, numbers[0]))
     if book and book.holds(value):
         return _Checked(held(book, numbers[0]))
     if os.environ.get(STRICT):
@@ -195,8 +196,8 @@ def claims(found: Mapping[str, float | Sequence[float]]) -> None:
             interval.
 
     Raises:
-        ClaimError: under `RECSYS_STRICT`, naming each that is not in the file or outside
-            its tolerance.
+        ClaimError: under `RECSYS_STRICT`, naming each that is not in the file or
+            outside its tolerance.
     """
     errors = []
     for id, value in found.items():

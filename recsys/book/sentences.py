@@ -1,4 +1,4 @@
-"""What `claim` says: that a number holds, that a reader has another, that it is wrong."""
+"""What `claim` says: a number holds, a reader has another, or it is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def held(claim: Claim, value: float) -> str:
 
 
 def told(id: str, numbers: tuple[float, ...], book: Claim | None) -> str:
-    """The line for a reader who has another value than the book, or one that it has not."""
+    """The line for a reader whose value is not the book's, or not in the book."""
     if book is None:
         return f"the book has no claim {id}; you have {_shown(numbers, 4)}"
     decimals = min(_decimals(book.value), 6)
@@ -30,11 +30,12 @@ def wrong(id: str, numbers: tuple[float, ...], book: Claim | None) -> str:
     """The message where a claim must hold: what was expected, what came, the mend."""
     if book is None:
         return (
-            f"{id} is not in book/claims.yml: add it there with its value, tolerance and "
-            "protocol."
+            f"{id} is not in book/claims.yml: add it there with its value, tolerance "
+            "and protocol."
         )
     said, came = (
-        ", ".join(f"{number:.6g}" for number in each) for each in (book.numbers, numbers)
+        ", ".join(f"{number:.6g}" for number in each)
+        for each in (book.numbers, numbers)
     )
     return (
         f"{id}: the book says {said} with tolerance {book.tolerance}, computed was "

@@ -230,9 +230,9 @@ def lab_command(
     from recsys.book.root import root
 
     written, kept = write_notebooks(_or_fail(root), empty)
-    typer.echo(f"{FOLDERS[empty]}: {len(written)} notebooks written; one that the book has not changed is left")
+    typer.echo(f"{FOLDERS[empty]}: {len(written)} notebooks written")
     for path in kept:
-        typer.echo(f"{path.name} has changes of yours and is kept; rename it to get the book's")
+        typer.echo(f"{path.name} has changes of yours and is kept; rename it for the book's")
 
 
 def _fetched(name: str, asked_for: bool = False) -> bool:

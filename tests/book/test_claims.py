@@ -105,8 +105,10 @@ def test_a_reader_is_told_what_the_book_has_and_goes_on(tiny, monkeypatch, capsy
     assert [json.loads(line)["id"] for line in (tiny / "log").read_text().splitlines()][:3] == ["toy.a", "toy.a", "toy.x"]
 
 
-def test_claims_are_strict_where_the_book_is_checked():
-    assert environment()[STRICT] and os.environ[STRICT]
+def test_claims_are_strict_where_the_book_is_checked(monkeypatch):
+    assert os.environ[STRICT]
+    monkeypatch.delenv(STRICT)
+    assert environment()[STRICT]
 
 
 def test_a_claim_may_be_an_interval(tiny):

@@ -5,6 +5,12 @@ more with included code as code, citations as author and year, numbers without t
 of their claims, and solutions folded.
 """
 
-from recsys.book.lab.writing import FOLDERS, as_json, lab_notebook, read_book, write_notebooks
+from recsys.book.lab.writing import (
+    FOLDERS,
+    as_json,
+    lab_notebook,
+    read_book,
+    write_notebooks,
+)
 
 __all__ = ["FOLDERS", "as_json", "lab_notebook", "read_book", "write_notebooks"]

@@ -72,11 +72,13 @@ class _Lines:
             if closing.fullmatch(line):
                 inside, self.lines = self.lines[:number], self.lines[number + 1 :]
                 return inside
-        raise ValueError(f"fence: expected a line {fence} that closes it, got none; add it")
+        raise ValueError(
+            f"fence: expected a line {fence} that closes it, got none; add it"
+        )
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """Directives, fences and targets of a text, and the Markdown between them, in order.
+    """Directives, fences and targets of a text in order, with the Markdown between.
 
     Raises:
         ValueError: a fence that is never closed.

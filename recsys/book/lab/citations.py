@@ -24,7 +24,7 @@ class Work:
     url: str
 
     def linked(self, text: str) -> str:
-        """`text` as a link to the page of the work, which tells its title when pointed at."""
+        """`text` as a link to the work, which tells its title when pointed at."""
         told = self.title.replace('"', "'")
         return f'[{text}]({self.url} "{told}")' if self.url else text
 
@@ -59,7 +59,10 @@ def _work(entry) -> Work:
     fields = entry.fields
     title = str(Text.from_latex(fields["title"]))
     people = entry.persons.get("author") or entry.persons.get("editor") or []
-    names = [" ".join(map(str, one.rich_prelast_names + one.rich_last_names)) for one in people]
+    names = [
+        " ".join(map(str, one.rich_prelast_names + one.rich_last_names))
+        for one in people
+    ]
     url = fields.get("url", "")
     if "doi" in fields:
         url = f"https://doi.org/{fields['doi']}"

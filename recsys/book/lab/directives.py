@@ -10,7 +10,8 @@ from recsys.book.lab.labels import KINDS
 from recsys.book.lab.roles import Book, without_roles
 
 RAW = re.compile(
-    r"^%.*|^\+\+\+.*|^:{3,}.*|\{\{ \w+ \}\}|\$\$[ \t]*\([\w:-]+\)$|[\])]\{[.#][A-Za-z][^}]*\}",
+    r"^%.*|^\+\+\+.*|^:{3,}.*|\{\{ \w+ \}\}|\$\$[ \t]*\([\w:-]+\)$"
+    r"|[\])]\{[.#][A-Za-z][^}]*\}",
     re.MULTILINE,
 )
 """MyST that is neither a directive nor a role, and that Lab would show as it is."""
@@ -50,7 +51,8 @@ def rendered(block: str | Directive | Code | Target, book: Book) -> str:
 def _prose(text: str, book: Book) -> str:
     if raw := RAW.search(text):
         raise ValueError(
-            f"text: expected Markdown, directives and roles, got {raw[0]!r}; say it in one of these"
+            f"text: expected Markdown, directives and roles, got {raw[0]!r}; "
+            "say it in one of these"
         )
     return without_roles(text, book)
 
@@ -63,15 +65,18 @@ def folded(summary: str, text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A block quotation. A formula stands in one line, since Lab would read a > inside it."""
+    """A block quotation. A formula is one line: Lab would read a > inside it."""
     text = re.sub(
-        r"\$\$.+?\$\$", lambda formula: " ".join(formula[0].split()), text, flags=re.DOTALL
+        r"\$\$.+?\$\$",
+        lambda formula: " ".join(formula[0].split()),
+        text,
+        flags=re.DOTALL,
     )
     return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
 
 
 def _formula(directive: Directive, book: Book) -> str:
-    """A formula, in lines where it has line breaks, as the page sets it; with its number."""
+    """A formula with its number, in lines where it has breaks, as on the page."""
     tex = f"{directive.argument}\n{directive.body}".strip()
     if r"\\" in tex:
         tex = rf"\begin{{split}}{tex}\end{{split}}"
@@ -107,7 +112,9 @@ def _inside(directive: Directive, book: Book) -> str:
 def _titled(directive: Directive, book: Book) -> str:
     """A tab or a card, below its title."""
     body = re.sub(r"^(\+{3,}|\^{3,})\s*$", "", directive.body, flags=re.MULTILINE)
-    heading = f"**{without_roles(directive.argument, book)}**" if directive.argument else ""
+    heading = (
+        f"**{without_roles(directive.argument, book)}**" if directive.argument else ""
+    )
     return joined([heading, markdown(body, book)])
 
 

@@ -1,4 +1,4 @@
-"""What the pages can refer to by a label, with the number that it has in its notebook."""
+"""What a page can refer to by a label, with the number it has in its notebook."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from recsys.book.lab.blocks import Directive, Target, everything
 
-HEADING = re.compile(r"^(#+)\s+(.*)$", re.M)
+HEADING = re.compile(r"^(#+)\s+(.*)$", re.MULTILINE)
 STATEMENTS = (
-    "theorem lemma proposition corollary definition conjecture criterion assumption axiom "
-    "algorithm example remark observation property"
+    "theorem lemma proposition corollary definition conjecture criterion assumption "
+    "axiom algorithm example remark observation property"
 ).split()
 """Of sphinx-proof, without the proof."""
 
@@ -45,7 +45,9 @@ class Label:
 def texts(notebook: Path) -> list[str]:
     """The text cells of a notebook."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    return [
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+    ]
 
 
 def title(notebook: Path) -> str:
@@ -61,10 +63,17 @@ def labels_of(notebook: Path) -> Iterator[tuple[str, Label]]:
     for block in every:
         if isinstance(block, Target):
             waiting.append(block.label)
-        elif isinstance(block, Directive) and block.name in KINDS and "label" in block.options:
+        elif (
+            isinstance(block, Directive)
+            and block.name in KINDS
+            and "label" in block.options
+        ):
             kind = KINDS[block.name]
             counts[kind] += 1
-            yield block.options["label"], Label(kind, counts[kind], "", notebook.stem, chapter)
+            yield (
+                block.options["label"],
+                Label(kind, counts[kind], "", notebook.stem, chapter),
+            )
         elif isinstance(block, str) and (heading := HEADING.search(block)):
             section = Label("Section", 0, heading[2].strip(), notebook.stem, chapter)
             yield from ((name, section) for name in waiting)

@@ -1,4 +1,4 @@
-"""Roles in a line of text: numbers, citations, references and links, as plain Markdown."""
+"""Roles: numbers, citations, references and links, as plain Markdown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Book:
             ValueError: no notebook has it.
         """
         if name not in self.labels:
-            raise ValueError(f"reference: expected a label of a notebook, got {name!r}; mend the name")
+            raise ValueError(
+                f"label: expected one of a notebook of the book, got {name!r}; mend it"
+            )
         return self.labels[name]
 
     def work(self, key: str) -> Work:
@@ -51,7 +53,7 @@ class Book:
         """
         if key not in self.works:
             raise ValueError(
-                f"citation: expected a key of book/references.bib, got {key!r}; add the entry"
+                f"citation: expected a key of book/references.bib, got {key!r}; add it"
             )
         return self.works[key]
 
@@ -85,7 +87,9 @@ def _aimed(inside: str) -> tuple[str, str]:
 def _claim(inside: str, book: Book) -> str:
     number, aim = _aimed(inside)
     if not number:
-        raise ValueError(f"claim: expected NUMBER <id>, got {aim!r}; add what is missing")
+        raise ValueError(
+            f"claim: expected NUMBER <id>, got {aim!r}; add what is missing"
+        )
     return number
 
 
@@ -112,7 +116,9 @@ def _reference(inside: str, book: Book) -> str:
     label = book.label(aim)
     said = label.title or f"{label.kind} {label.number}"
     if text:  # as of numref
-        said = text.replace("%s", str(label.number)).replace("{number}", str(label.number))
+        said = text.replace("%s", str(label.number)).replace(
+            "{number}", str(label.number)
+        )
     return said + _elsewhere(label, book)
 
 
@@ -128,7 +134,10 @@ def _page(inside: str, book: Book) -> str:
     folder = book.at if aim.startswith("/") else book.at / "notebooks"
     path = folder / f"{aim.lstrip('/')}.ipynb"
     if not path.is_file():
-        raise ValueError(f"doc: expected a notebook of the book, got {aim!r}; link to it as Markdown does")
+        raise ValueError(
+            f"doc: expected a notebook of the book, got {aim!r}; "
+            "link to other pages as Markdown does"
+        )
     return f"[{text or title(path)}]({path.name})"
 
 

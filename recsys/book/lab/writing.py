@@ -23,14 +23,14 @@ FOLDERS = {False: "lab", True: "lab-empty"}
 """Where notebooks are written, and where those whose code is left to the reader."""
 
 MADE = "recsys_lab"
-"""In the metadata of a notebook: what its cells were when they were written."""
+"""In the metadata: hashes of the cells as written, without outputs and with them."""
 
 CLOSED = {"remove-cell", "hide-cell"}
 FOLDED = CLOSED | {"hide-input", "remove-input"}
 
 
 def read_book(at: Path) -> Book:
-    """What notebooks of a checkout may refer to: labels of all, and the bibliography."""
+    """What notebooks may refer to: the labels of all, and the bibliography."""
     return Book(at, read_labels(at), read_works(at))
 
 
@@ -57,13 +57,13 @@ def lab_notebook(notebook: Path, book: Book, empty: bool = False) -> NotebookNod
         except (ValueError, OSError) as error:
             raise ValueError(f"{notebook.name}, cell {number}: {error}") from error
     made.cells = cells
-    made.metadata[MADE] = _digest(made)
+    made.metadata[MADE] = {"cells": _cells(made), "outputs": _hash(as_json(made))}
     return made
 
 
 @dataclass
 class _Writer:
-    """Goes through the cells of a notebook in order, since a solution may be several."""
+    """Goes through a notebook in order, since a solution may be several cells."""
 
     book: Book
     empty: bool
@@ -120,7 +120,7 @@ class _Writer:
 
 
 def _captions(cell: NotebookNode) -> list[NotebookNode]:
-    """A text cell with the captions of the figures of a folded cell, which Lab does not show."""
+    """A text cell with the captions of a folded cell, which Lab does not show."""
     stored = [output.get("metadata", {}).get(SVG, {}) for output in cell.outputs]
     captions = [f"*Figure.* {one['caption']}" for one in stored if "caption" in one]
     if not captions or cell.metadata.jupyter.get("outputs_hidden"):
@@ -171,12 +171,12 @@ def write_notebooks(at: Path, empty: bool = False) -> tuple[list[Path], list[Pat
     book, written, kept = read_book(at), [], []
     for notebook in sorted((at / "notebooks").glob("*.ipynb")):
         path, made = folder / notebook.name, lab_notebook(notebook, book, empty)
-        if path.is_file() and _changed(path):
-            kept.append(path)
-        elif not path.is_file() or _digest(nbformat.read(path, 4)) != made.metadata[MADE]:
+        if not path.is_file() or _made(path) not in (None, made.metadata[MADE]):
             path.write_text(as_json(made), "utf-8")
             _trust(made)
             written.append(path)
+        elif _made(path) is None:
+            kept.append(path)
     return written, kept
 
 
@@ -185,19 +185,23 @@ def as_json(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
 
 
-def _changed(path: Path) -> bool:
-    """Whether cells are no longer those that were written."""
+def _made(path: Path) -> dict | None:
+    """Of what a notebook was made; None if a reader has changed a cell, or made it."""
     try:
         found = nbformat.read(path, as_version=4)
-    except nbformat.reader.NotJSONError:
-        return True
-    return found.metadata.get(MADE) != _digest(found)
+    except ValueError:  # no notebook
+        return None
+    made = found.metadata.get(MADE)
+    return made if made and made["cells"] == _cells(found) else None
 
 
-def _digest(notebook: NotebookNode) -> str:
-    """One hash of what the cells say, without what they gave."""
-    cells = [(cell.cell_type, cell.source) for cell in notebook.cells]
-    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
+def _cells(notebook: NotebookNode) -> str:
+    """A hash of what the cells say, without what they gave."""
+    return _hash(json.dumps([(cell.cell_type, cell.source) for cell in notebook.cells]))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _trust(notebook: NotebookNode) -> None:
