@@ -93,9 +93,9 @@ def numbers_of(value: float | Sequence[float] | Mapping[str, float]) -> tuple[fl
     """
     if isinstance(value, Mapping):
         value = [value[name] for name in ("difference", "low", "high")]
-    if isinstance(value, Sequence):
-        return tuple(float(number) for number in value)
-    return (float(value),)
+    if not isinstance(value, Sequence):
+        value = [value]
+    return tuple(n if isinstance(n, int) else float(n) for n in value)  # a count stays one
 
 
 def read_claims(at: Path | None = None) -> dict[str, Claim]:

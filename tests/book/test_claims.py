@@ -53,6 +53,7 @@ def tiny(tmp_path, monkeypatch):
 
 def test_a_claim_within_tolerance_prints_one_outside_raises(tiny):
     assert repr(claim("toy.a", 0.1079)) == "claim toy.a: 0.108"
+    assert repr(claim("toy.b", 415.0)) == "claim toy.b: 415"
     with pytest.raises(ClaimError, match="the book says 0.107 with tolerance 0.001, computed was 0.1082"):
         claim("toy.a", 0.1082)
     for wrong in (float("nan"), 414, 415.01):
