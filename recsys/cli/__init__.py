@@ -266,6 +266,25 @@ def reproduce(
     raise typer.Exit(0 if record["ok"] and page else 1)
 
 
+@app.command("lab")
+def lab_command(
+    empty: Annotated[
+        bool, typer.Option(help="Text and exercises only, the code left to the reader.")
+    ] = False,
+) -> None:
+    """Write the chapters as notebooks that JupyterLab renders by itself.
+
+    What you have changed in one is kept; rename it to get the book's beside it.
+    """
+    from recsys.book.lab import FOLDERS, write_notebooks
+    from recsys.book.root import root
+
+    written, kept = write_notebooks(_or_fail(root), empty)
+    typer.echo(f"{FOLDERS[empty]}: {len(written)} notebooks written")
+    for path in kept:
+        typer.echo(f"{path.name} has changes of yours and is kept; rename it for the book's")
+
+
 def _fetched(name: str, asked_for: bool = False) -> bool:
     """Fetch a data set and say where it is; false where one that is wanted can't be had."""
     from recsys.data import DataError, entry, fetch
