@@ -89,6 +89,20 @@ def moderators(interactions: Interactions, seed: int = 0) -> Moderators:
             f"interactions: expected at least 4 users with {BEFORE + 1} events or "
             f"more, got {n_long} of {len(lengths)}; hand in a longer log"
         )
+    bits, error = _newest_bits(interactions, seed)
+    n_events, n_firsts = len(interactions), int((lengths > 0).sum())
+    n_items = int((interactions.item_counts() > 0).sum())
+    return Moderators(
+        newest_bits=bits,
+        newest_bits_error=error,
+        repeat_share=(n_events - interactions.seen().nnz) / (n_events - n_firsts),
+        median_length=float(np.median(lengths[lengths > 0])),
+        events_per_item=n_events / n_items,
+    )
+
+
+def _newest_bits(interactions: Interactions, seed: int) -> tuple[float, float]:
+    """The mean over events foretold, and its standard error over users."""
     rng = np.random.default_rng(seed)
     log = topic_log(interactions, rng, seed)
     counted = rng.permutation(_long_enough(log, 0))[:COUNTED]
@@ -97,15 +111,8 @@ def moderators(interactions: Interactions, seed: int = 0) -> Moderators:
     gains -= _gains(in_another_order(log, rng), counted, *halves)
     users = log.users[np.concatenate(halves)]
     of_users = np.bincount(users, gains - gains.mean())  # (n_users,) sums
-    n_events, n_firsts = len(interactions), int((lengths > 0).sum())
-    n_items = int((interactions.item_counts() > 0).sum())
-    return Moderators(
-        newest_bits=float(gains.mean()),
-        newest_bits_error=float(np.sqrt((of_users**2).sum()) / len(gains)),
-        repeat_share=(n_events - interactions.seen().nnz) / (n_events - n_firsts),
-        median_length=float(np.median(lengths[lengths > 0])),
-        events_per_item=n_events / n_items,
-    )
+    error = np.sqrt((of_users**2).sum()) / len(gains)
+    return float(gains.mean()), float(error)
 
 
 def _long_enough(log: TopicLog, part: int) -> np.ndarray:
