@@ -211,13 +211,13 @@ def test_no_study_of_the_book_is_stale_or_slow(root):
 
 
 NEWS = {"pays_bing", "pays_readers"}
-TRAINED = NEWS | {"basket_attention", "history_attention", "history_ends", "ncf", "parity", "planted_interests", "sequence_amazon",
-                  "sequence_test", "sequence_tuning"}  # fmt: skip
-IN_ORDER = {"history_attention", "history_ends", "parity", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}
+PAYS = {"pays_amazon", "pays_axes", "pays_movielens", "pays_planted", "pays_retail", "pays_shop", "pays_tafeng", "pays_text"}
+TRAINED = NEWS | PAYS | {"basket_attention", "history_attention", "history_ends", "ncf", "parity"}
+IN_ORDER = PAYS | {"history_attention", "history_ends", "parity", "pays_moderators"}
 MUTATIONS = {  # file, old, new, the studies that run the line
     "another optimizer": ("recsys/torch/optimisation.py", "torch.optim.AdamW(", "torch.optim.SGD(", TRAINED),
     "zeros for Glorot": ("recsys/torch/parameters.py", "nn.init.xavier_uniform_(", "nn.init.zeros_(",
-                         TRAINED - {"basket_attention"} | {"sequence_cost"}),
+                         TRAINED - {"basket_attention", "pays_tafeng"} | {"sequence_cost"}),
     "histories out of order": ("recsys/data/interactions.py", "np.split(self.by_time(), ends",
                                'np.split(np.argsort(self.users, kind="stable"), ends', IN_ORDER | NEWS),
     "another user's history": ("recsys/recommender.py", "interactions.of_users(users)", "interactions.of_users(users[::-1])",
