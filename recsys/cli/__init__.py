@@ -189,6 +189,28 @@ def recommend_command(
     )
 
 
+@app.command("pays")
+def pays_command(
+    data: DataOption,
+    after_a_cut: Annotated[
+        bool, typer.Option(help="Ask for all after one date, not for each last event.")
+    ] = False,
+    settings: Annotated[int, typer.Option(help="Drawn for each arm.")] = 12,
+    seeds: Annotated[int, typer.Option(help="Of the networks.")] = 5,
+    seen: SeenOption = False,
+    user: UserOption = None,
+    item: ItemOption = None,
+    time: TimeOption = None,
+    value: ValueOption = None,
+    time_unit: UnitOption = None,
+) -> None:
+    """Ask of one log what the book asks: does attention pay? Takes minutes to hours."""
+    from recsys.cli.pays import pays
+
+    columns = dict(user=user, item=item, time=time, value=value, time_unit=time_unit)
+    raise typer.Exit(pays({"data": data, **columns}, after_a_cut, settings, seeds, seen))
+
+
 @app.command()
 def reproduce(
     full: Annotated[
