@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 TEXT = (ROOT / "book" / "own-log.md").read_text("utf-8")
 *WALK, WRITER = re.findall(r"^```python\n(.*?)^```", TEXT, re.S | re.M)
 HEAD, MESSAGE, TABLES, LIST = re.findall(r"^```text\n(.*?)^```", TEXT, re.S | re.M)
-[COMMANDS] = re.findall(r"^```console\n(.*?)^```", TEXT, re.S | re.M)
+COMMANDS, PAYS = re.findall(r"^```console\n(.*?)^```", TEXT, re.S | re.M)
 NUMBER = re.compile(r"-?\d+\.\d+")
 
 
@@ -91,6 +91,8 @@ def test_the_commands_of_the_page_run_and_say_the_same(run, monkeypatch):
     """The first two in this process, the last one as a person types it."""
     at, names, [printed, _] = run
     train, evaluate, recommend = (shlex.split(line) for line in COMMANDS.splitlines())
+    pays = shlex.split(PAYS)
+    assert pays[:2] == ["recsys", "pays"] and pays[2:] == train[train.index("--data") : train.index("--to")]
     monkeypatch.chdir(at)
     assert {words[0] for words in (train, evaluate, recommend)} == {"recsys"}
     assert CliRunner().invoke(app, train[1:], catch_exceptions=False).exit_code == 0
