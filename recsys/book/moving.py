@@ -1,7 +1,7 @@
-"""A heat map that moves: its frames under a slider, as SVG and a few lines of JavaScript.
+"""A heat map that moves: frames under a slider, in SVG and a little JavaScript.
 
-Works with mouse, touch and keyboard, and without a network. A reader of the screen hears
-the sentence of the frame.
+Works with mouse, touch and keyboard, and without a network. A screen reader says the
+sentence of the frame.
 """
 
 from __future__ import annotations
@@ -80,14 +80,17 @@ def moving_heat(
         )
     numbers = [np.round(frame, 2).ravel().tolist() for frame in frames]
     name = "moving-" + hashlib.sha256(label.encode()).hexdigest()[:8]
+    drawn = _drawn(numbers[0], rows, columns, told[0])
     box = (
         f'<div class="moving" id="{name}" data-frames="{_quoted(numbers)}" '
-        f'data-told="{_quoted(list(told))}">{_drawn(numbers[0], rows, columns, told[0])}'
+        f'data-told="{_quoted(list(told))}">{drawn}'
         f'<div class="controls" hidden><label for="{name}-slider">{html.escape(label)}'
         f'</label><input type="range" id="{name}-slider" min="0" '
-        f'max="{len(frames) - 1}" value="0" step="1"><button type="button">Play</button> '
+        f'max="{len(frames) - 1}" value="0" step="1">'
+        '<button type="button">Play</button> '
         f'<output for="{name}-slider"></output></div>'
-        "<noscript>The slider needs JavaScript; the next figure does not.</noscript></div>"
+        "<noscript>The slider needs JavaScript; the next figure does not.</noscript>"
+        "</div>"
     )
     publish_display_data(
         {
@@ -108,18 +111,15 @@ def _drawn(
     """The map as SVG; the darker a cell, the larger its weight."""
     width, height = LEFT + SIDE * len(columns) + 4, TOP + SIDE * len(rows) + 4
     parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(label)}">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{html.escape(label)}">'
     ]
     for j, column in enumerate(columns):
         x = LEFT + SIDE * (j + 0.5)
-        parts.append(
-            f'<text x="{x}" y="{TOP - 8}" text-anchor="middle">{html.escape(column)}</text>'
-        )
+        parts.append(_named(column, x, TOP - 8, "middle"))
     for i, row in enumerate(rows):
         y = TOP + SIDE * i
-        parts.append(
-            f'<text x="{LEFT - 8}" y="{y + 21}" text-anchor="end">{html.escape(row)}</text>'
-        )
+        parts.append(_named(row, LEFT - 8, y + 21, "end"))
         for j in range(len(columns)):
             weight = weights[i * len(columns) + j]
             parts.append(
@@ -127,3 +127,8 @@ def _drawn(
                 f'fill-opacity="{weight}"/>'
             )
     return "\n".join([*parts, "</svg>"])
+
+
+def _named(name: str, x: float, y: float, anchor: str) -> str:
+    """The name of a row or a column."""
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{html.escape(name)}</text>'
