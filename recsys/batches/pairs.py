@@ -114,16 +114,12 @@ class PairBatches:
         """
         rng = np.random.default_rng([self.seed, epoch])
         width = 1 + self.negatives
-        users = np.repeat(self.taken.users, width).reshape(
-            -1, width
-        )  # (taken, 1 + negatives)
+        users = np.repeat(self.taken.users, width).reshape(-1, width)
         drawn = self.taken.draw_others(users[:, 1:], rng)  # (taken, negatives)
         items = np.column_stack([self.taken.items, drawn])  # (taken, 1 + negatives)
         labels = np.zeros(items.shape, dtype=np.float32)
         labels[:, 0] = 1
-        columns = [
-            table.ravel() for table in (users, items, labels)
-        ]  # (taken * width,) each
+        columns = [table.ravel() for table in (users, items, labels)]
         order = rng.permutation(items.size)
         return cut(columns, order, self.batch_size)
 
