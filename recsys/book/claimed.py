@@ -127,7 +127,7 @@ def _claim(id: str, fields: dict, at: Path, artefacts: dict[str, dict]) -> Claim
     for key in keys:
         found = _inside(found, key, id)
     return Claim(
-        id=id, numbers=numbers_of(found), tolerance=0.0, kind="study", study=study, **fields
+        id=id, numbers=numbers_of(found)[:3], tolerance=0.0, kind="study", study=study, **fields
     )
 
 
