@@ -6,7 +6,14 @@ from recsys.baselines import BasketRanker, PersonalFrequency, Popularity
 from recsys.baselines.reasons import link
 from recsys.data import Interactions, load
 from recsys.data.retail import customer_orders
-from recsys.evaluation import bootstrap_interval, evaluate, last_basket, paired_test, rounded, top_k
+from recsys.evaluation import (
+    bootstrap_interval,
+    evaluate,
+    last_basket,
+    paired_test,
+    rounded,
+    top_k,
+)
 
 DATA = ["online-retail-ii"]
 CONFIG = {
