@@ -117,11 +117,16 @@ def _svg(fig, salt: str) -> str:
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
         fig.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     svg = re.sub(r"<metadata>.*?</metadata>", "", written.getvalue(), flags=re.DOTALL)
-    svg = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
+    svg = re.sub(r"<[^>]*>", _shorter, svg)
     svg = re.sub(r"\n\s*", "\n", svg[svg.index("<svg") :])
     for colour, name in OF_THE_PAGE.items():
         svg = svg.replace(f": {colour}", f": var(--{name}, {colour})")
     return svg
+
+
+def _shorter(tag: re.Match) -> str:
+    """A tag with its coordinates to hundredths; what stands between tags is read."""
+    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", tag[0])
 
 
 def _describe(ax) -> list[str]:

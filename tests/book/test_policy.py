@@ -119,14 +119,15 @@ def unexplained(torch, paddle, stem):
 
 
 def test_there_are_twins_of_the_models_own_chapters():
-    assert [chapter_of(path).stem for path in TWINS] == ["newsroom", "sequences", "shop"]
+    assert [chapter_of(path).stem for path in TWINS] == ["newsroom", "sequences", "will_you_buy"]
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
 def test_a_twin_has_headings_of_its_chapter_in_their_order(path):
     title, *rest = headings(path)
     of_chapter = headings(chapter_of(path))
-    assert title == of_chapter[0] + ", in PaddlePaddle" and rest
+    joint = " In" if of_chapter[0].endswith("?") else ", in"
+    assert title == f"{of_chapter[0]}{joint} PaddlePaddle" and rest
     assert rest == [heading for heading in of_chapter if heading in rest]
     assert f"({chapter_of(path).name})" in prose_of(path), "it links to what it leaves out"
     assert n_words(prose_of(path)) <= 800
