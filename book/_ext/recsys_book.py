@@ -11,6 +11,7 @@ from recsys.book.claimed import agrees, as_written, read_claims
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
 from recsys.book.root import notebooks
+from recsys.book.status import write_tables
 
 
 def claim_role(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -58,6 +59,7 @@ def offer_lab_notebooks(app, exception):
 
 
 def setup(app):
+    app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
     app.connect("build-finished", offer_lab_notebooks)
     app.connect("html-page-context", without_thebe, priority=900)
     app.add_role("claim", claim_role)
