@@ -14,6 +14,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def changed(now: dict[str, str], then: dict[str, str]) -> list[str]:
     return [name for name in now if now[name] != then.get(name)]
 
 
+@cache
+def versions() -> tuple[str, ...]:
+    """Every package of this environment with its version."""
+    return tuple(sorted(f"{dist.name}=={dist.version}" for dist in distributions()))
+
+
 def _reached(at: Path, sources: list[str]) -> tuple[str, set[str]]:
     """A hash of the code that cells reach, and the strings in them and in it."""
     own = {
@@ -71,7 +78,8 @@ def _reached(at: Path, sources: list[str]) -> tuple[str, set[str]]:
         reached = reach_cells(at, sources)
     except Unreachable:
         return _package(at), own
-    code = _package(at) if _runs_by_string(reached) else reached.digest()
+    texts = sorted(f"{place} {text}" for place, text in reached.code.items())
+    code = _package(at) if _runs_by_string(reached) else _hash(*texts)
     return code, own | reached.strings
 
 
@@ -121,13 +129,12 @@ def _claims(at: Path, chapter: str, strings: set[str]) -> Iterable[str]:
 
 def _environment(at: Path) -> str:
     """Versions, the setting of the processor, and what every notebook runs under."""
-    versions = sorted(f"{dist.name}=={dist.version}" for dist in distributions())
     under = [at / "recsys/runtime.py", at / "recsys/book/validate.py"]
     return _hash(
         platform.python_version(),
         platform.machine(),
         os.environ.get(SETTING, ""),
-        *versions,
+        *versions(),
         *map(_file, under),
     )
 

@@ -115,7 +115,7 @@ def reach_cells(at: Path, cells: Iterable[str]) -> Reached:
         cells: their code, in order.
 
     Returns:
-        Everything reached, the cells first.
+        Everything reached, without the cells themselves.
 
     Raises:
         Unreachable: something that cannot be followed by name.
@@ -126,8 +126,8 @@ def reach_cells(at: Path, cells: Iterable[str]) -> Reached:
     walk = _Walk(at, ())
     walk.given["a notebook"] = Source("a notebook", Path("cells"), [whole])
     walk.enter(Place("a notebook", "cells"))
-    ordered = walk.ordered(Place("a notebook", "cells"))
-    return Reached(ordered, walk.libraries, walk.strings)
+    del walk.texts[Place("a notebook", "cells")]
+    return Reached(walk.texts, walk.libraries, walk.strings)
 
 
 class _Walk:

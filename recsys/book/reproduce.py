@@ -12,12 +12,11 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import distributions
 from pathlib import Path
 
 from recsys.book import claimed as book_claims
 from recsys.book.inputs import changed as differences
-from recsys.book.inputs import inputs
+from recsys.book.inputs import inputs, versions
 from recsys.book.machine import machine
 from recsys.book.root import notebooks, pages
 from recsys.book.side_by_side import cores, left, side_by_side
@@ -70,7 +69,7 @@ def tree_hash(at: Path) -> str:
             digest.update(
                 str(file.relative_to(at)).encode() + b"\0" + file.read_bytes()
             )
-    for name in sorted(f"{dist.name}=={dist.version}" for dist in distributions()):
+    for name in versions():
         digest.update(name.encode())
     return digest.hexdigest()
 
