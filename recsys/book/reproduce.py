@@ -18,6 +18,7 @@ from recsys.book import claimed as book_claims
 from recsys.book.inputs import changed as differences
 from recsys.book.inputs import inputs, versions
 from recsys.book.machine import machine
+from recsys.book.readme import rewrite_numbers
 from recsys.book.root import notebooks, pages
 from recsys.book.side_by_side import cores, left, side_by_side
 from recsys.book.status import read_passes
@@ -341,14 +342,20 @@ def update(at: Path, say: Say = print, names: Sequence[str] = ()) -> list[str]:
     changed = book_claims.update_claims(
         at, {id: value for found in came for id, value in found.items()}
     )
-    claims = book_claims.read_claims(at)
-    for page in pages(at):
+    return changed + _rewrite_prose(at)
+
+
+def _rewrite_prose(at: Path) -> list[str]:
+    """Fill the numbers of every page and of the README; tell which changed."""
+    claims, changed = book_claims.read_claims(at), []
+    for page in [*pages(at), at / "README.md"]:
         text = page.read_text("utf-8")
-        new = (
-            rewrite_notebook(text, claims)
-            if page.suffix == ".ipynb"
-            else book_claims.rewrite_roles(text, claims)
-        )
+        if page.name == "README.md":
+            new = rewrite_numbers(text, claims)
+        elif page.suffix == ".ipynb":
+            new = rewrite_notebook(text, claims)
+        else:
+            new = book_claims.rewrite_roles(text, claims)
         if new != text:
             page.write_text(new, "utf-8")
             changed.append(f"prose of {page.relative_to(at)}")
