@@ -17,6 +17,8 @@ PASSES = "book/passes"
 TABLES = "book/passes/tables"
 """Where the tables are written for the page to include; git ignores them."""
 
+NONE = "No pass is kept here yet: `recsys reproduce --keep` keeps one.\n"
+
 
 def keep_pass(at: Path, record: dict) -> Path:
     """Keep a pass for the status page; notebooks that it did not run stay as they were.
@@ -99,6 +101,8 @@ def _sum(runs: list[dict]) -> dict:
 
 def _machines(order: list[str], passes: Mapping[str, dict]) -> str:
     """On what the passes were made: one column for each machine or day."""
+    if not passes:
+        return NONE
     found: dict[str, dict] = {}
     for kept in passes.values():
         for name in order:

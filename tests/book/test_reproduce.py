@@ -226,6 +226,14 @@ def test_the_report_of_moved_claims_names_those_beyond_tolerance_first(tiny, run
     assert rows[0].startswith("| a.sum |") and rows[1].startswith("| b.sum |") and "**out**" in rows[0]
 
 
+def test_without_a_pass_the_status_page_says_how_one_is_kept(tiny):
+    made = status.tables(tiny)
+    assert "recsys reproduce --keep" in made["machines"] and "| [a](../notebooks/a.ipynb) |" in made["notebooks"]
+    assert "| `a.sum` | seeded | 0.51 |  | 0.005 |  |" in made["claims"]
+    status.write_tables(tiny)
+    assert (tiny / status.TABLES / "claims.inc").read_text() == made["claims"]
+
+
 def test_the_status_page_shows_times_machines_and_how_far_a_claim_moves(tiny, runs, monkeypatch):
     status.keep_pass(tiny, reproduce.reproduce(tiny, lambda line: None))
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
