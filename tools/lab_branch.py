@@ -36,6 +36,8 @@ if "google.colab" in sys.modules:
 def write_branch(at: Path, to: Path) -> None:
     """Copy what is committed, with notebooks for Lab in place of the book's.
 
+    Without the workflows: the one that publishes may not push them.
+
     Args:
         at: the checkout.
         to: a folder, which must not be there.
@@ -45,6 +47,8 @@ def write_branch(at: Path, to: Path) -> None:
     )
     cell = first_cell(at)
     for name in listed.stdout.splitlines():
+        if name.startswith(".github/"):
+            continue
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(at / name, to / name)
     book = read_book(at)

@@ -143,7 +143,8 @@ def test_what_a_workflow_publishes_or_reports_is_what_its_commands_write(tool):
     book = yaml.safe_load((ROOT / ".github" / "workflows" / "book.yml").read_text("utf-8"))
     writes = {name: job.get("permissions") for name, job in book["jobs"].items()}
     assert book["permissions"] == {"contents": "read"} and writes["validate"] is None
-    assert all("main" in book["jobs"][name]["if"] and book["jobs"][name]["needs"] == "validate" for name in writes if writes[name])
+    for job in (book["jobs"][name] for name in writes if writes[name]):
+        assert "main" in job["if"] and job["needs"] == "validate"
     weekly = yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text("utf-8"))
     [when] = weekly[True]["schedule"]  # YAML 1.1 reads `on` as a truth value
     assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", when["cron"]), "once a week"
@@ -167,6 +168,8 @@ def committed(tmp_path):
     assert config.count('  url: ""\n') == 1, "the one setting"
     (at / "_config.yml").write_text(config.replace('url: ""', "url: https://example.org/someone/book"))
     (at / "studies").mkdir()
+    (at / ".github").mkdir()
+    (at / ".github" / "flow.yml").write_text("")
     subprocess.run("git init -q && git add -A", shell=True, cwd=at, check=True)
     return at
 
@@ -175,6 +178,7 @@ def test_the_branch_for_binder_and_colab_has_notebooks_for_lab_and_the_lock_of_a
     (committed / "not-committed").write_text("")
     tool("lab_branch").write_branch(committed, tmp_path / "branch")
     assert (tmp_path / "branch" / "environment.yml").is_file() and not (tmp_path / "branch" / "not-committed").exists()
+    assert not (tmp_path / "branch" / ".github").exists(), "the token of a workflow may not push workflows"
     first, title, *_ = json.loads((tmp_path / "branch" / "notebooks" / "metrics.ipynb").read_text())["cells"]
     cell = "".join(first["source"])
     assert "--branch lab https://example.org/someone/book /content/book" in cell
