@@ -157,8 +157,8 @@ def told(jobs: Mapping, expected: Mapping[str, float], say: Say) -> Iterator[tup
 
 
 def _same(run: dict | None, here: dict[str, str]) -> bool:
-    """Whether a notebook came again, and nothing that it depends on has changed since."""
-    return bool(run) and run["ok"] and not differences(here, run["inputs"])
+    """Whether a notebook came again, and nothing that it depends on has changed."""
+    return bool(run) and run["ok"] and not differences(here, run.get("inputs", {}))
 
 
 def _say_what_changed(
@@ -166,9 +166,9 @@ def _say_what_changed(
 ) -> None:
     """Why each notebook is run; those that are not need no line."""
     for name in names:
-        run = before.get(name, {"inputs": {}, "ok": True})
-        what = differences(here[name], run["inputs"])
-        why = f"changed: {', '.join(what)}" if run["inputs"] else "no pass recorded"
+        run = before.get(name, {"ok": True})
+        what = ", ".join(differences(here[name], run.get("inputs", {})))
+        why = f"changed: {what}" if "inputs" in run else "no pass recorded"
         say(f"  {name}: {why if run['ok'] else 'failed last time'}")
 
 

@@ -45,12 +45,7 @@ def reproduce(
     if update:
         _update(at, names)
     record = engine.recorded(at) if reuse else None
-    if record:
-        typer.echo(
-            "A pass of this very tree is recorded; not executing the notebooks again."
-        )
-    else:
-        record = _executed(at, names, changed)
+    record = _said(record) if record else _executed(at, names, changed)
     if record is None:
         return 1
     if keep:
@@ -86,13 +81,24 @@ def _update(at: Path, names: Sequence[str]) -> None:
     )
 
 
+def _said(record: dict) -> dict:
+    typer.echo(
+        "A pass of this very tree is recorded; not executing the notebooks again."
+    )
+    return record
+
+
 def _executed(at: Path, names: Sequence[str], changed: bool) -> dict | None:
-    """The pass; none where data that it needs can't be had."""
+    """The pass; none where data that it needs can't be had.
+
+    A few notebooks get what they need by themselves.
+    """
     from recsys.data import catalogue
 
-    typer.echo("Getting the data ...")
-    if not all([fetched(name) for name in catalogue()]):
-        return None
+    if not names and not changed:
+        typer.echo("Getting the data ...")
+        if not all([fetched(name) for name in catalogue()]):
+            return None
     typer.echo("Executing notebooks and comparing what they print ...")
     return engine.reproduce(at, typer.echo, names, changed)
 

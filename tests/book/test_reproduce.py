@@ -144,6 +144,16 @@ def test_only_what_changed_or_failed_is_run_again_when_asked(tiny, runs):
     assert sorted(runs.begun) == ["a", "b", "c"]
 
 
+def test_a_record_that_an_older_version_wrote_is_no_pass(tiny, runs):
+    (tiny / ".reproduce").mkdir()
+    old = {"tree": "x", "ok": True, "notebooks": {"a": {"ok": True, "seconds": 1.0}}, "claims": {}}
+    (tiny / reproduce.RECORD).write_text(json.dumps(old))
+    assert reproduce.recorded(tiny) is None
+    said = []
+    assert reproduce.reproduce(tiny, said.append, changed=True)["missing"] == [] and len(runs.begun) == 3
+    assert "  a: no pass recorded" in said
+
+
 def test_the_longest_goes_first_and_one_that_never_ran_before_all(tiny, runs):
     reproduce.reproduce(tiny, lambda line: None)
     record, said = reproduce.last_pass(tiny), []

@@ -199,7 +199,9 @@ def test_reproduce_goes_on_without_optional_data_and_stops_without_needed_data(c
 
 
 def test_reproduce_hands_on_what_is_asked_for_and_keeps_and_reports_when_asked(command, passed, tmp_path):
-    assert command("reproduce", "--changed").exit_code == 0
+    assert "Getting the data" in command("reproduce").stdout and passed.pop() == ([], False)
+    done = command("reproduce", "--changed")
+    assert done.exit_code == 0 and "Getting the data" not in done.stdout, "a notebook gets its own"
     assert not (tmp_path / "book" / "passes").exists()
     report = tmp_path / "moved.md"
     done = command("reproduce", "coin", "--keep", "--moved", str(report))
