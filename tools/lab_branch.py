@@ -26,7 +26,7 @@ import sys
 
 if "google.colab" in sys.modules:
     if not os.path.isdir("/content/book"):
-        !git clone --quiet --depth 1 --branch {branch} {url} /content/book
+        !git clone --quiet --depth 1 --branch {repository_branch} {repository_url} /content/book
         %pip install --quiet --extra-index-url {index} -r /content/book/requirements.lock
         %pip install --quiet --no-deps --ignore-requires-python -e /content/book
         os.kill(os.getpid(), 9)
@@ -62,16 +62,17 @@ def first_cell(at: Path) -> str:
     """What Colab needs before a chapter."""
     conda = yaml.safe_load((at / "environment.yml").read_text("utf-8"))
     [pip] = [part["pip"] for part in conda["dependencies"] if isinstance(part, dict)]
-    return COLAB.format(index=pip[0].split()[-1], **repository(at))
+    return COLAB.format(index=pip[0].split()[-1], **settings(at))
 
 
-def repository(at: Path) -> dict[str, str]:
-    """The address of the book's repository, empty if it has none, and the branch."""
-    return yaml.safe_load((at / "_config.yml").read_text("utf-8"))["repository"]
+def settings(at: Path) -> dict:
+    """Of the pages: the address of the repository, empty if it has none, the branch."""
+    config = yaml.safe_load((at / "_config.yml").read_text("utf-8"))
+    return config["sphinx"]["config"]["html_theme_options"]
 
 
 if __name__ == "__main__":
-    if repository(root())["url"]:
+    if settings(root())["repository_url"]:
         write_branch(root(), Path(sys.argv[1]))
     else:
         print("_config.yml names no repository: no branch for Binder and Colab")

@@ -1,4 +1,4 @@
-"""Numbers of the README, each with the id of its claim in a comment that no reader sees."""
+"""Numbers of the README, each with the id of its claim in a comment."""
 
 from __future__ import annotations
 

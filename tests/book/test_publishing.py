@@ -165,8 +165,8 @@ def committed(tmp_path):
     content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (at / "notebooks" / "metrics.ipynb").write_text(json.dumps(content))
     config = (at / "_config.yml").read_text()
-    assert config.count('  url: ""\n') == 1, "the one setting"
-    (at / "_config.yml").write_text(config.replace('url: ""', "url: https://example.org/someone/book"))
+    assert config.count('repository_url: ""\n') == 1, "the one setting"
+    (at / "_config.yml").write_text(config.replace('_url: ""', "_url: https://example.org/someone/book"))
     (at / "studies").mkdir()
     (at / ".github").mkdir()
     (at / ".github" / "flow.yml").write_text("")
@@ -192,9 +192,34 @@ def test_the_first_cell_does_nothing_where_there_is_no_colab(tool):
     assert done.success
 
 
-def test_without_an_address_no_button_is_offered_and_no_branch_is_written(tmp_path):
+def test_without_an_address_no_branch_is_written(tool, tmp_path):
     done = subprocess.run([sys.executable, ROOT / "tools" / "lab_branch.py", tmp_path / "branch"], cwd=ROOT,
                           capture_output=True, text=True, check=True)  # fmt: skip
-    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
+    address = tool("lab_branch").settings(ROOT)["repository_url"]
     assert (tmp_path / "branch").exists() == bool(address)
     assert address or "names no repository" in done.stdout
+
+
+@pytest.mark.parametrize("address, offered", [("", False), ("https://github.com/someone/book", True)])
+def test_pages_offer_binder_and_colab_where_the_repository_has_an_address(monkeypatch, address, offered):
+    """And the theme makes the links: of the branch, and of the notebook that Lab renders."""
+    from types import SimpleNamespace as Some
+
+    from docutils.nodes import document
+    from sphinx_book_theme.header_buttons.launch import add_launch_buttons
+
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    extension = import_module("recsys_book")
+    options = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["sphinx"]["config"]["html_theme_options"]
+    options["repository_url"] = address
+    extension.without_an_address_no_buttons(None, Some(html_theme_options=options))
+    context = {"header_buttons": [], "pagename": "notebooks/shop", "sourcename": "notebooks/shop.ipynb",
+               "github_url": "https://github.com", "github_user": "someone", "github_repo": "book"}  # fmt: skip
+    app = Some(config={"html_theme_options": options}, outdir="out",
+               env=Some(doc2path=lambda name: f"{name}.ipynb", metadata={"notebooks/shop": {"kernelspec": {}}}))  # fmt: skip
+    add_launch_buttons(app, "notebooks/shop", "page.html", context, document)
+    links = {button["text"]: button["url"] for group in context["header_buttons"] for button in group["buttons"]}
+    assert bool(links) == offered
+    if offered:
+        assert links["Binder"] == "https://mybinder.org/v2/gh/someone/book/lab?urlpath=lab/tree/notebooks/shop.ipynb"
+        assert links["Colab"] == "https://colab.research.google.com/github/someone/book/blob/lab/notebooks/shop.ipynb"
