@@ -108,10 +108,12 @@ def reproduce(
     Raises:
         ValueError: no notebook of that name.
     """
-    here = {path.stem: inputs(at, path) for path in chosen(at)}
+    asked = chosen(at, names)
     before = last_pass(at).get("notebooks", {})
+    known = [path for path in chosen(at) if path in asked or path.stem in before]
+    here = {path.stem: inputs(at, path) for path in known}
     same = {name: before[name] for name in here if _same(before.get(name), here[name])}
-    todo = [path for path in chosen(at, names) if not (changed and path.stem in same)]
+    todo = [path for path in asked if not (changed and path.stem in same)]
     if changed:
         _say_what_changed(say, before, here, [path.stem for path in todo])
     kept = {name: run for name, run in same.items() if at / _file(name) not in todo}
