@@ -223,3 +223,31 @@ def test_pages_offer_binder_and_colab_where_the_repository_has_an_address(monkey
     if offered:
         assert links["Binder"] == "https://mybinder.org/v2/gh/someone/book/lab?urlpath=lab/tree/notebooks/shop.ipynb"
         assert links["Colab"] == "https://colab.research.google.com/github/someone/book/blob/lab/notebooks/shop.ipynb"
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_newest_reports_versions_and_moved_claims_and_only_a_lock_is_written(tool, monkeypatch, tmp_path, capsys, write):
+    from types import SimpleNamespace as Some
+
+    newest = tool("newest")
+    (tmp_path / ".newest").mkdir()
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    (tmp_path / "requirements.lock").write_text("# Made so.\ntorch==2.13.0\n")
+    installed = []
+    monkeypatch.setattr(newest, "AT", tmp_path)
+    monkeypatch.setattr(newest, "FOLDER", tmp_path / ".newest")
+    monkeypatch.setattr(newest, "cpu_wheels", lambda index: f"--extra-index-url {index}")
+    monkeypatch.setattr(newest, "install", lambda *what: installed.extend(what))
+    monkeypatch.setattr(newest, "run", lambda command, **options: Some(stdout="torch==2.14.0+cpu\n"))
+
+    def reproduced(command, cwd):
+        assert command[1:3] == ["reproduce", "--moved"]
+        (tmp_path / ".newest" / "moved.md").write_text("1 of 3 claims are out of tolerance\n")
+        return Some(returncode=1)
+
+    monkeypatch.setattr(newest.subprocess, "run", reproduced)
+    assert newest.main("http://wheels", write) == 1
+    assert installed[1] == ["--extra-index-url", "http://wheels"] and ("torch" in installed[0]) != write
+    report = (tmp_path / ".newest" / "report.md").read_text()
+    assert report == "- torch 2.13.0 to 2.14.0\n\n1 of 3 claims are out of tolerance\n"
+    assert (tmp_path / "requirements.lock").read_text() == f"# Made so.\ntorch==2.1{'4' if write else '3'}.0\n"
