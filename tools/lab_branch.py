@@ -20,7 +20,7 @@ from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.root import notebooks, root
 
 COLAB = """\
-# On Colab run this cell twice: it installs the book, then Python starts anew.
+# On Colab run this twice: it installs the book, then Python starts anew.
 import os
 import sys
 
