@@ -65,6 +65,15 @@ def test_an_index_that_never_answers_is_given_up_within_seconds(tool, monkeypatc
     assert tool("cpu_wheels").main("", "linux") == "", "make setup TORCH_INDEX= asks nobody"
 
 
+def test_a_name_that_is_looked_up_for_minutes_is_given_up_too(tool, monkeypatch):
+    ended = threading.Event()  # no timeout of a connection counts while a name is looked up
+    monkeypatch.setattr(tool("cpu_wheels").urllib.request, "urlopen", lambda *_, **__: ended.wait(20))
+    start = time.monotonic()
+    assert not tool("cpu_wheels").answers("http://index", seconds=0.2)
+    assert time.monotonic() - start < 10
+    ended.set()
+
+
 def test_make_conda_and_colab_name_the_same_index(tool):
     index = re.search(r"^TORCH_INDEX := (\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1]
     [pip] = [part["pip"] for part in yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
