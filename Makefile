@@ -3,16 +3,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+# Asked on Linux for a PyTorch without CUDA. For one with CUDA: make setup TORCH_INDEX=
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: setup reproduce test mutations book lab bench tensorflow clean
+.PHONY: python setup reproduce test mutations book lab bench tensorflow newest lock clean
 
 setup: .venv/ready
 
-.venv/ready: requirements.lock pyproject.toml
-	@echo "== Setting up .venv with $(PYTHON) from requirements.lock"
+python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11, 5) <= v < (3, 12) else "Python 3.11 (3.11.5 or later) is needed, this is %d.%d.%d. Install it, or name it: make PYTHON=/path/to/python3.11" % v[:3])'
+
+.venv/ready: requirements.lock pyproject.toml | python
+	@echo "== Setting up .venv with $(PYTHON) from requirements.lock"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock $$($(BIN)/python tools/cpu_wheels.py "$(TORCH_INDEX)")
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
@@ -46,5 +50,13 @@ tensorflow: setup
 	@echo "== The Keras layer on TensorFlow, in an environment of its own (about 2.3 GB)"
 	$(BIN)/python bench/tensorflow_attention.py
 
+newest: python
+	@echo "== The newest releases in an environment of their own: which claims move"
+	$(PYTHON) tools/newest.py "$(TORCH_INDEX)"
+
+lock: python
+	@echo "== The same, and their versions become requirements.lock"
+	$(PYTHON) tools/newest.py "$(TORCH_INDEX)" --write
+
 clean:
-	rm -rf _build .reproduce .venv
+	rm -rf _build .reproduce .venv .newest

@@ -11,6 +11,7 @@ from recsys.book.claimed import agrees, as_written, read_claims
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
 from recsys.book.root import notebooks
+from recsys.book.status import write_tables
 
 
 def claim_role(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -48,6 +49,12 @@ def without_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [asset for asset in context.get(kind, []) if kept(asset)]
 
 
+def without_an_address_no_buttons(app, config):
+    """Binder and Colab open a repository: where `_config.yml` names none, nothing offers them."""
+    if not config.html_theme_options.get("repository_url"):
+        config.html_theme_options["launch_buttons"] = {}
+
+
 def offer_lab_notebooks(app, exception):
     """The download button of a chapter gives the notebook that JupyterLab renders by itself."""
     if exception is None and app.builder.name == "html":
@@ -58,6 +65,8 @@ def offer_lab_notebooks(app, exception):
 
 
 def setup(app):
+    app.connect("config-inited", without_an_address_no_buttons, priority=100)
+    app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
     app.connect("build-finished", offer_lab_notebooks)
     app.connect("html-page-context", without_thebe, priority=900)
     app.add_role("claim", claim_role)

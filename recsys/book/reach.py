@@ -107,11 +107,34 @@ def reach(at: Path, module: str, name: str, strings: Iterable[str] = ()) -> Reac
     return Reached(walk.ordered(Place(module, name)), walk.libraries, walk.strings)
 
 
+def reach_cells(at: Path, cells: Iterable[str]) -> Reached:
+    """Follow what the code cells of a notebook name, as the body of one function.
+
+    Args:
+        at: the checkout.
+        cells: their code, in order.
+
+    Returns:
+        Everything reached, without the cells themselves.
+
+    Raises:
+        Unreachable: something that cannot be followed by name.
+    """
+    body = [statement for cell in cells for statement in ast.parse(cell).body]
+    nothing = ast.parse("def cells(): pass").body[0]
+    whole = ast.FunctionDef("cells", nothing.args, body, [], None)
+    walk = _Walk(at, ())
+    walk.given["a notebook"] = Source("a notebook", Path("cells"), [whole])
+    walk.enter(Place("a notebook", "cells"))
+    del walk.texts[Place("a notebook", "cells")]
+    return Reached(walk.texts, walk.libraries, walk.strings)
+
+
 class _Walk:
     """What is known while definitions are followed."""
 
     def __init__(self, at: Path, strings: Iterable[str]):
-        self.at = at
+        self.at, self.given = at, {}  # modules that are no files, by name
         self.own = {path.name for path in at.iterdir() if path.is_dir()}
         self.strings, self.attributes = set(strings), set(strings)
         self.libraries: set[str] = set()
@@ -160,6 +183,8 @@ class _Walk:
 
     def source(self, module: str) -> Source | None:
         """The file of a module below the directory; None for another library's."""
+        if module in self.given:
+            return self.given[module]
         first, *_ = module.split(".")
         if first not in self.own:
             return None

@@ -17,14 +17,15 @@ class Source:
     Args:
         module: its dotted name.
         path: the file.
+        statements: at its top.
     """
 
-    def __init__(self, module: str, path: Path):
+    def __init__(self, module: str, path: Path, statements: list[ast.stmt]):
         self.module, self.path = module, path
         self.definitions: dict[str, list[ast.stmt]] = {}
         self.imports: dict[str, str] = {}
         self.loose: list[ast.stmt] = []
-        for statement in ast.parse(path.read_text("utf-8")).body:
+        for statement in statements:
             self._take(statement)
 
     def _take(self, statement: ast.stmt) -> None:
@@ -55,7 +56,7 @@ class Source:
 @cache
 def read(module: str, path: Path, changed: int, size: int) -> Source:
     """A file, read once as long as it stays the same."""
-    return Source(module, path)
+    return Source(module, path, ast.parse(path.read_text("utf-8")).body)
 
 
 def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, str]:

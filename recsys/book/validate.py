@@ -119,3 +119,10 @@ def _printed(self, text):
     printed = Printed(text)
     printed.tolerance = self.cell.metadata.get("tolerance")
     return printed
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say what the notebook cost; its kernel has ended by now."""
+    from recsys.book.pieces import processor_seconds
+
+    terminalreporter.write_line(f"processor seconds: {processor_seconds():.1f}")

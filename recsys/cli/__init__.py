@@ -70,12 +70,13 @@ def data_fetch(
     One that fails does not stop the others. Without names, an optional one that can't be had is no
     failure, and one that no number of the book comes from is left out.
     """
+    from recsys.cli.fetched import fetched
     from recsys.data import catalogue
 
     failed = [
         wanted
         for wanted in name or catalogue()
-        if not _fetched(wanted, asked_for=bool(name))
+        if not fetched(wanted, asked_for=bool(name))
     ]
     raise typer.Exit(1 if failed else 0)
 
@@ -211,8 +212,14 @@ def pays_command(
     raise typer.Exit(pays({"data": data, **columns}, after_a_cut, settings, seeds, seen))
 
 
-@app.command()
-def reproduce(
+@app.command("reproduce")
+def reproduce_command(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[NOTEBOOK]...", help="By name, as in notebooks/. All, if none."
+        ),
+    ] = None,
     full: Annotated[
         bool, typer.Option(help="Also run the studies, each at most 15 minutes.")
     ] = False,
@@ -224,68 +231,29 @@ def reproduce(
         bool,
         typer.Option(help="Use the recorded pass of this very tree, if there is one."),
     ] = False,
+    changed: Annotated[
+        bool,
+        typer.Option(help="Only notebooks whose inputs changed since the last pass."),
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option(help="Keep the pass for the book's status page.")
+    ] = False,
+    moved: Annotated[
+        Path, typer.Option(help="A file for a report of the claims that moved.")
+    ] = None,
 ) -> None:
-    """Execute every notebook afresh, check every claim, build the book."""
-    from recsys.book import build, reproduce as engine, studies
+    """Execute notebooks afresh, check every claim, build the book.
+
+    Notebooks run side by side on as many cores as there are, the longest first.
+    """
+    from recsys.book.reproduce import chosen
     from recsys.book.root import root
-    from recsys.data import catalogue
+    from recsys.cli.reproduce import reproduce
 
     at = _or_fail(root)
-    if full:
-        for name in studies.names(at):
-            missing = _or_fail(studies.missing_data, at, name)
-            if missing:
-                typer.echo(
-                    f"Skipping the study {name}: {', '.join(missing)} can't be had here. Why: recsys data fetch {missing[0]}"
-                )
-                continue
-            typer.echo(f"Running the study {name} ...")
-            typer.echo(f"  {studies.run_study(at, name):.0f} s")
-    if update:
-        typer.echo("Executing every notebook and storing what it prints ...")
-        build.write_cards(at)
-        changed = engine.update(at, typer.echo)
-        typer.echo(
-            "\n".join(["Changed:", *changed])
-            if changed
-            else "No claim and no prose changed."
-        )
-    record = engine.recorded(at) if reuse else None
-    if record:
-        typer.echo(
-            "A pass of this very tree is recorded; not executing the notebooks again."
-        )
-    else:
-        typer.echo("Getting the data ...")
-        if not all([_fetched(name) for name in catalogue()]):
-            raise typer.Exit(1)
-        typer.echo("Executing every notebook and comparing what it prints ...")
-        record = engine.reproduce(at, typer.echo)
-    typer.echo("Building the book from stored outputs, warnings are errors ...")
-    page = build.build(at, typer.echo)
-    typer.echo(
-        "\nNotebook run times: "
-        + ", ".join(
-            f"{name} {run['seconds']:.0f} s"
-            for name, run in record["notebooks"].items()
-        )
-    )
-    typer.echo(engine.table(at, record["claims"]))
-    for name in studies.names(at):
-        for difference in studies.differences(at, name)[1]:
-            typer.echo(
-                f"The study {name} was made with another {difference}; numbers read from it are those of then"
-            )
-    failed = [name for name, run in record["notebooks"].items() if not run["ok"]]
-    if failed:
-        typer.echo(
-            f"Notebooks that did not come again: {', '.join(failed)} (see above)"
-        )
-    if page is None:
-        typer.echo("The book did not build (see above)")
-    else:
-        typer.echo(f"The book: {page}")
-    raise typer.Exit(0 if record["ok"] and page else 1)
+    _or_fail(chosen, at, names or ())
+    options = dict(full=full, update=update, reuse=reuse, changed=changed, keep=keep)
+    raise typer.Exit(reproduce(at, names or (), moved, **options))
 
 
 @app.command("lab")
@@ -304,28 +272,9 @@ def lab_command(
     written, kept = write_notebooks(_or_fail(root), empty)
     typer.echo(f"{FOLDERS[empty]}: {len(written)} notebooks written")
     for path in kept:
-        typer.echo(f"{path.name} has changes of yours and is kept; rename it for the book's")
-
-
-def _fetched(name: str, asked_for: bool = False) -> bool:
-    """Fetch a data set and say where it is; false where one that is wanted can't be had."""
-    from recsys.data import DataError, entry, fetch
-
-    if not asked_for and entry(name).content is None:
         typer.echo(
-            f"{name}: no number of the book comes from it, so it is fetched by name: recsys data fetch {name}"
+            f"{path.name} has changes of yours and is kept; rename it for the book's"
         )
-        return True
-    try:
-        typer.echo(f"{name}: {fetch(name)}")
-    except (DataError, OSError) as error:
-        if asked_for or not entry(name).optional:
-            typer.echo(f"recsys: {error}", err=True)
-            return False
-        typer.echo(
-            f"{name}: not to be had here; it is optional, and what needs it is skipped. Why: recsys data fetch {name}"
-        )
-    return True
 
 
 def _or_fail(function, *arguments):

@@ -140,7 +140,7 @@ def test_a_claim_of_a_study_keeps_no_copy_of_its_number(tiny):
         held = read_claims(tiny)["toy.d"]
         assert held.numbers == numbers_of(found)[:3], "what follows an interval, such as a p-value, is no part of the claim"
         assert held.kind == "study" and held.study == "toy"
-    assert list(verdicts(tiny, {})) == [], "it is not made again"
+    assert list(verdicts(tiny, {}, {held.chapter})) == [], "it is not made again"
     artefact.write_text(json.dumps({"result": {"a log": {}}}))
     with pytest.raises(ClaimError, match="expected 'attention minus' in the artefact"):
         read_claims(tiny)
@@ -218,9 +218,9 @@ def test_each_claim_says_its_protocol(root):
 
 
 def test_the_table_of_claims_says_what_is_out(tiny):
-    text = table(tiny, {"toy.a": 0.2, "toy.b": 415})
+    text = table(tiny, {"claims": {"toy.a": 0.2, "toy.b": 415}, "notebooks": {"toy": {}}})
     assert "OUT" in text.splitlines()[1] and "1 of 2 claims within tolerance" in text
-    assert [row[-1] for row in verdicts(tiny, {})] == [False, False], "a claim nobody made does not hold"
+    assert [row[-1] for row in verdicts(tiny, {}, {"toy"})] == [False, False], "a claim nobody made does not hold"
 
 
 def test_an_exact_claim_may_not_have_a_wide_tolerance(tiny):

@@ -30,7 +30,7 @@ def test_condas_pip_part_is_the_lock_and_its_python_the_locks(root, project):
     conda = yaml.safe_load((root / "environment.yml").read_text("utf-8"))
     python = next(item for item in conda["dependencies"] if str(item).startswith("python="))
     [pip] = [item["pip"] for item in conda["dependencies"] if isinstance(item, dict)]
-    assert pip == ["-r requirements.lock", "--editable ."]
+    assert pip[1:] == ["-r requirements.lock", "--editable ."] and pip[0].endswith("/whl/cpu"), "no CUDA"
     assert "pip" in conda["dependencies"]
     made_for = re.search(r"made with Python (\d+\.\d+)", (root / "requirements.lock").read_text("utf-8")).group(1)
     assert python == f"python={made_for}"
@@ -62,7 +62,8 @@ def test_the_makefile_and_ci_install_the_lock(root):
     assert "install --quiet --disable-pip-version-check -r requirements.lock" in makefile
     assert "make test" in (root / ".ci" / "run").read_text("utf-8")
     readme = (root / "README.md").read_text("utf-8")
-    assert "make reproduce" in readme and "make test" in readme and "whl/cpu" in readme
+    assert "make reproduce" in readme and "make test" in readme and "CUDA" in readme
+    assert 'requirements.lock $$($(BIN)/python tools/cpu_wheels.py "$(TORCH_INDEX)")' in makefile
 
 
 def test_the_citation_file_is_what_it_should_be(root):

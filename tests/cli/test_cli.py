@@ -161,16 +161,29 @@ def test_a_set_asked_for_by_name_fails_and_the_others_are_still_fetched(command)
     assert "recsys: dkn-news could not be had." in done.stderr and "lee-news: cache/lee-news" in done.stdout
 
 
-@pytest.mark.parametrize("lost, code", [(None, 0), ("lee-news", 1)])
-def test_reproduce_goes_on_without_optional_data_and_stops_without_needed_data(command, monkeypatch, tmp_path, lost, code):
-    import recsys.data
+@pytest.fixture
+def passed(monkeypatch, tmp_path):
+    """An empty book whose every pass comes out well; and with what it was asked for."""
     from recsys.book import build, reproduce, root
 
-    passed = {"ok": True, "notebooks": {}, "claims": {}}
+    asked = []
+    record = {"ok": True, "notebooks": {}, "claims": {}, "missing": [], "wall seconds": 1.0,
+              "made on": {"setting": "native", "versions": {}}}  # fmt: skip
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "claims.yml").write_text("")
+    (tmp_path / "_toc.yml").write_text("parts:\n- chapters:\n  - file: notebooks/coin\n")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "coin.ipynb").write_text("{}")
     monkeypatch.setattr(root, "root", lambda: tmp_path)
-    monkeypatch.setattr(reproduce, "reproduce", lambda at, say: passed)
-    monkeypatch.setattr(reproduce, "table", lambda at, claims: "")
+    monkeypatch.setattr(reproduce, "reproduce", lambda at, say, names, changed: asked.append((list(names), changed)) or record)
     monkeypatch.setattr(build, "build", lambda at, say: tmp_path)
+    return asked
+
+
+@pytest.mark.parametrize("lost, code", [(None, 0), ("lee-news", 1)])
+def test_reproduce_goes_on_without_optional_data_and_stops_without_needed_data(command, passed, monkeypatch, lost, code):
+    import recsys.data
+
     have = recsys.data.fetch
 
     def fetch(name):
@@ -181,4 +194,22 @@ def test_reproduce_goes_on_without_optional_data_and_stops_without_needed_data(c
     monkeypatch.setattr(recsys.data, "fetch", fetch)
     done = command("reproduce")
     assert done.exit_code == code, done.output
-    assert ("Executing every notebook" in done.stdout) == (lost is None)
+    assert ("Executing notebooks" in done.stdout) == (lost is None)
+    assert passed == ([([], False)] if lost is None else [])
+
+
+def test_reproduce_hands_on_what_is_asked_for_and_keeps_and_reports_when_asked(command, passed, tmp_path):
+    assert "Getting the data" in command("reproduce").stdout and passed.pop() == ([], False)
+    done = command("reproduce", "--changed")
+    assert done.exit_code == 0 and "Getting the data" not in done.stdout, "a notebook gets its own"
+    assert not (tmp_path / "book" / "passes").exists()
+    report = tmp_path / "moved.md"
+    done = command("reproduce", "coin", "--keep", "--moved", str(report))
+    assert done.exit_code == 0 and passed == [([], True), (["coin"], False)]
+    assert (tmp_path / "book" / "passes" / "native.json").is_file() and "0 of 0 claims" in report.read_text()
+
+
+def test_reproduce_names_the_notebooks_where_it_knows_none_of_that_name(command, passed):
+    done = command("reproduce", "bill")
+    assert done.exit_code == 1 and passed == []
+    assert done.stderr == "recsys: expected names of notebooks, got 'bill'; _toc.yml has coin\n"
