@@ -67,6 +67,11 @@ def names(at: Path) -> list[str]:
     return sorted(path.stem for path in (at / "studies").glob("*.py"))
 
 
+def waiting(at: Path) -> list[str]:
+    """Studies that were written down and have no artefact yet."""
+    return [name for name in names(at) if not _artefact(at, name).is_file()]
+
+
 def differences(at: Path, name: str) -> tuple[list[str], list[str]]:
     """What makes a study stale, and what is only to be reported, a phrase each."""
     made_from = json.loads(_artefact(at, name).read_text("utf-8"))["made_from"]

@@ -113,7 +113,13 @@ def _end(at: Path, record: dict, page: Path | None) -> None:
     runs = record["notebooks"]
     typer.echo(f"\n{engine.times(record)}")
     typer.echo(engine.table(at, record))
-    for name in studies.names(at):
+    waiting = studies.waiting(at)
+    if waiting:
+        typer.echo(
+            f"Studies without a result yet: {', '.join(waiting)}; no number of the book "
+            "is theirs, and recsys reproduce --full runs them"
+        )
+    for name in set(studies.names(at)) - set(waiting):
         for difference in studies.differences(at, name)[1]:
             typer.echo(
                 f"The study {name} was made with another {difference}; numbers read "

@@ -196,12 +196,18 @@ def test_a_study_on_an_optional_set_that_cannot_be_had_is_named_and_a_needed_one
 
 BESIDE_OTHER_WORK = {  # why one took longer, and the most that it may take
     "baselines": ("its last run shared two cores with four processes, which inflates processor time too", 1200),
+    "pays_text": ("a recurrence over articles of letters, beside other work", 1200),
     "pays_movielens": ("a recurrence over 100 films, twelve settings and ten seeds, beside other work", 1500),
 }
 
 
+WAITING = {"pays_amazon", "pays_axes", "pays_planted", "pays_retail", "pays_tafeng"}
+"""Registered in studies/attention_pays.yml and not run to the end; nothing may be read from them."""
+
+
 def test_no_study_of_the_book_is_stale_or_slow(root):
-    for name in studies.names(root):
+    assert set(studies.waiting(root)) == WAITING, "one has a result now, or has lost it"
+    for name in sorted(set(studies.names(root)) - WAITING):
         artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
         assert studies.differences(root, name)[0] == [], name
         longest = artefact.get("longest piece", artefact["seconds"])
