@@ -158,13 +158,18 @@ def newsroom():
     profile = weights @ clicked
     assert np.allclose((profile * candidates).sum(axis=1), by_content)
     names = dict(clicked=clicked, candidates=candidates, sharpness=sharpness, weights=weights, profile=profile,
-                 likeness=by_content, sources=RNG.normal(size=(3, 2)), mix=np.ones(2), j=np.zeros(8), v=clicked[0], y=1,
-                 rate=1.0, half_life=7.0)
+                 likeness=by_content, sources=RNG.normal(size=(3, 2)), mix=np.ones(2))
     return names, dict(n=5, d=8, candidates=3, sources=2)
 
 
+def loop():
+    j, articles = RNG.normal(size=8), RNG.normal(size=(5, 8))
+    names = dict(j=j, v=articles[0], y=1, rate=1.0, s=articles @ j, half_life=7.0)
+    return names, {"d": 8, "list": 5}
+
+
 @pytest.mark.parametrize("title, example", [("Ratings and history attention", ratings), ("The shop", shop),
-                                            ("The newsroom", newsroom)])
+                                            ("The newsroom", newsroom), ("The feedback loop", loop)])
 def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, example):
     with import_torch().no_grad():
         check(title, *example())
@@ -173,4 +178,4 @@ def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, exampl
 def test_every_section_of_the_page_is_checked():
     assert set(SECTIONS) == {"Attention weights", "Allocation", "Losses and gradients", "Mistakes", "Logs and rankings",
                              "Models of the ground chapters", "Models that read in order", "Ratings and history attention",
-                             "The shop", "The newsroom"}
+                             "The shop", "The newsroom", "The feedback loop"}
