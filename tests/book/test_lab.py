@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.request
 
@@ -77,13 +78,24 @@ def definition(path, name):
     return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
 
 
+def cut(code, options):
+    """The lines of a definition that the page asks for, and at the margin if it says so."""
+    lines = code.split("\n")
+    if start := re.search(r":start-at: (.+)", options):
+        lines = lines[next(n for n, line in enumerate(lines) if start[1] in line):]  # fmt: skip
+    if end := re.search(r":end-at: (.+)", options):
+        lines = lines[: next(n for n, line in enumerate(lines) if end[1] in line) + 1]
+    text = "\n".join(lines)
+    return textwrap.dedent(text) if ":dedent:" in options else text
+
+
 @every_notebook
 def test_included_code_is_the_code_of_the_file(path, made):
     text = prose(source(path))
     included = re.findall(r"\{literalinclude\} (\S+)\n((?::.*\n)*)", text)
     for file, options in included:
         name = re.search(r":pyobject: (\S+)", options)
-        code = definition(ROOT / "notebooks" / file, name[1]) if name else ""
+        code = cut(definition(ROOT / "notebooks" / file, name[1]), options) if name else ""
         assert f"```python\n{code}\n```" in prose(made[path.stem]), f"{file}: {name}"
     assert len(included) == text.count("literalinclude")
 
