@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from recsys.book import studies
+from recsys.book.pays import planted
+from recsys.book.pieces import After
 from recsys.book.reach import Place, reach
 from recsys.book.source import Unreachable
 from recsys.data import DataError, entry
@@ -259,23 +261,31 @@ def test_a_change_makes_just_those_studies_stale_that_reach_it(copied, what):
     assert {name for name in after if after[name] != before[name]} == expected
 
 
-def test_whatever_a_study_runs_is_reached(root):
+def test_whatever_a_study_runs_is_reached(root, tmp_path, monkeypatch):
     """A small run of a real study under the profiler: no function of the package that it enters is missing."""
-    module = studies._module(root, "planted_interests")
-    config = {**module.CONFIG, "viewers": 60, "interests": [1, 2], "seeds": [0], "tuned with interests": 2,
-              "grid": [{"epochs": 1, "learning_rate": 4e-3}]}  # fmt: skip
+    module = studies._module(root, "pays_planted")
+    monkeypatch.setitem(planted.CHOSEN_IN, "viewers", 60)
+    monkeypatch.setitem(planted.FEWER_PASSES, 60, 1)
+    spaces = {"network": {**module.CONFIG["spaces"]["network"], "epochs": [1], "dim": [32]}}
+    config = {**module.CONFIG, "arms": ["attention", "decay", "mean"], "viewers": [60], "interests": [2], "stay": [0.7],
+              "noise": [0.5], "seeds": [0, 1], "settings": 1, "spaces": spaces}  # fmt: skip
     entered, package = set(), str(root / "recsys")
 
     def note(frame, event, argument):
         if event == "call" and frame.f_code.co_filename.startswith(package):
             entered.add((frame.f_code.co_filename, frame.f_code.co_qualname))
 
+    parts = [(name, piece if isinstance(piece, After) else After([], piece)) for name, piece in module.pieces(config).items()]
+    done = {}
     sys.setprofile(note)
     try:
-        module.run(config)
+        for name, (needs, function) in parts:
+            done[name] = function(*(done[need] for need in needs))
+        module.run(config, done)
     finally:
         sys.setprofile(None)
-    code = reach(root, "studies.planted_interests", "run", studies._words(config)).code
+    reached = [reach(root, "studies.pays_planted", of, studies._words(config)).code for of in studies.ROOTS]
+    code = {**reached[0], **reached[1]}
     missing = []
     for file, name in entered:
         outer, _, method = name.partition(".<locals>")[0].partition(".")
