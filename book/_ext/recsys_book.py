@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 from docutils import nodes
+from docutils.parsers.rst import Directive
 
+from recsys.book.chapter_map import drawn
 from recsys.book.claimed import agrees, as_written, read_claims
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
@@ -64,7 +66,27 @@ def offer_lab_notebooks(app, exception):
             (given / notebook.name).write_text(as_json(lab_notebook(notebook, book)), "utf-8")
 
 
+class FirstFigure(Directive):
+    """```{first-figure} notebooks/worth```: the first figure that a chapter stored."""
+
+    required_arguments = 1
+
+    def run(self):
+        at = Path(self.state.document.settings.env.srcdir)
+        return [figure_node(first_stored(at / f"{self.arguments[0]}.ipynb"))]
+
+
+class ChapterMap(Directive):
+    """```{chapter-map}```: a box a chapter, an arrow to those that stand on it."""
+
+    def run(self):
+        at = Path(self.state.document.settings.env.srcdir)
+        return [nodes.raw("", drawn(at), format="html")]
+
+
 def setup(app):
+    app.add_directive("first-figure", FirstFigure)
+    app.add_directive("chapter-map", ChapterMap)
     app.connect("config-inited", without_an_address_no_buttons, priority=100)
     app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
     app.connect("build-finished", offer_lab_notebooks)

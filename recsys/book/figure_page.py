@@ -6,7 +6,7 @@ import hashlib
 
 from docutils import nodes
 
-SVG = "image/svg+xml"
+from recsys.book.figures import SVG, Stored
 
 
 class FigureRenderer:
@@ -20,11 +20,15 @@ class FigureRenderer:
         stored = data.output_metadata.get(SVG, {})
         if data.mime_type != SVG or "caption" not in stored:
             return None
-        caption = stored["caption"]
-        name = "figure-" + hashlib.sha256(caption.encode()).hexdigest()[:8]
-        figure = nodes.figure(ids=[name], classes=["drawn"])
-        for width, svg in (("wide", data.string), ("narrow", stored["narrow"])):
-            drawn = svg.replace("<svg ", f'<svg class="{width}" role="img" aria-labelledby="{name}-caption" ', 1)
-            figure += nodes.raw("", drawn, format="html")
-        figure += nodes.caption("", caption, ids=[f"{name}-caption"])
-        return [figure]
+        return [figure_node(Stored(stored["caption"], data.string, stored["narrow"]))]
+
+
+def figure_node(stored: Stored) -> nodes.figure:
+    """A figure that Sphinx counts, drawn for a page and for a telephone."""
+    name = "figure-" + hashlib.sha256(stored.caption.encode()).hexdigest()[:8]
+    figure = nodes.figure(ids=[name], classes=["drawn"])
+    for width, svg in (("wide", stored.wide), ("narrow", stored.narrow)):
+        told = f'<svg class="{width}" role="img" aria-labelledby="{name}-caption" '
+        figure += nodes.raw("", svg.replace("<svg ", told, 1), format="html")
+    figure += nodes.caption("", stored.caption, ids=[f"{name}-caption"])
+    return figure

@@ -8,7 +8,10 @@ other data fails, a figure drawn by another version of the library does not.
 from __future__ import annotations
 
 import io
+import json
 import re
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -85,6 +88,32 @@ def show(fig, caption: str) -> None:
     publish_display_data(
         {SVG: wide, "text/plain": "\n".join([f"Figure: {caption}", *summary])},
         metadata={SVG: {"caption": caption, "narrow": narrow}},
+    )
+
+
+class Stored(NamedTuple):
+    """A drawing that `show` stored: its caption, and the SVG for a page and a telephone."""
+
+    caption: str
+    wide: str
+    narrow: str
+
+
+def first_stored(notebook: Path) -> Stored:
+    """The first figure that a notebook holds.
+
+    Raises:
+        ValueError: none is stored there.
+    """
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        kept = output.get("metadata", {}).get(SVG, {})
+        if "caption" in kept:
+            wide = "".join(output["data"][SVG])
+            return Stored(kept["caption"], wide, "".join(kept["narrow"]))
+    raise ValueError(
+        f"{notebook.name}: expected a figure of recsys.book.show among its stored "
+        "outputs, found none; run it with recsys reproduce --update"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from recsys.book.claimed import Claim, as_written
 
-NUMBER = re.compile(r"([-−]?[\d.,]+%?)<!--([\w.@-]+)-->")
+NUMBER = re.compile(r"([-−]?[\d.,]+%?(?: \[[^\]\n]*\])?)<!--([\w.@-]+)-->")
 
 
 def rewrite_numbers(text: str, claims: Mapping[str, Claim]) -> str:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from recsys.book import claimed as book_claims
+from recsys.book.figures import first_stored
 from recsys.book.inputs import changed as differences
 from recsys.book.inputs import inputs, versions
 from recsys.book.machine import machine
@@ -344,7 +345,19 @@ def update(at: Path, say: Say = print, names: Sequence[str] = ()) -> list[str]:
     changed = book_claims.update_claims(
         at, {id: value for found in came for id, value in found.items()}
     )
-    return changed + _rewrite_prose(at)
+    return changed + _rewrite_prose(at) + _redraw_answer(at)
+
+
+def _redraw_answer(at: Path) -> list[str]:
+    """The README's picture is the first figure of *What does attention buy?*."""
+    picture, drawn = at / "book" / "answer.svg", at / "notebooks" / "worth.ipynb"
+    if not drawn.is_file():
+        return []
+    svg = first_stored(drawn).wide
+    if picture.is_file() and picture.read_text("utf-8") == svg:
+        return []
+    picture.write_text(svg, "utf-8")
+    return ["book/answer.svg"]
 
 
 def _rewrite_prose(at: Path) -> list[str]:
