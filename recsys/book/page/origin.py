@@ -56,6 +56,6 @@ def _strings(source: str) -> list[re.Pattern]:
                 re.escape(part.value) if isinstance(part, ast.Constant) else r"[\w.@-]+"
                 for part in node.values
             ]
-            if len(parts[0]) > 3 and parts[0] != r"[\w.@-]+":
+            if r"\." in parts[0]:  # the chapter is written out
                 found.append(re.compile("".join(parts)))
     return found
