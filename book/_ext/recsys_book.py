@@ -12,8 +12,9 @@ from sphinxcontrib.bibtex.roles import CiteRole
 from recsys.book.claimed import agrees, as_written, read_claims
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
+from recsys.book.page import theme
 from recsys.book.page.tables import mended
-from recsys.book.page.told import EVERY_CLAIM, every_claim, opened, place_of
+from recsys.book.page.told import EVERY_CLAIM, every_claim, opened, place_of, says
 from recsys.book.root import notebooks
 
 
@@ -86,13 +87,17 @@ def name_cells(app, doctree):
 def visit_told(translator, node):
     """The number as a button, and what it opens."""
     builder = translator.builder
-    at, claim = Path(builder.srcdir), read_claims(Path(builder.srcdir))[node["claim"]]
+    at = Path(builder.srcdir)
+    claims = read_claims(at)
+    claim = claims[node["claim"]]
     here = builder.current_docname
     translator.n_told = getattr(translator, "n_told", 0) + 1
     place = place_of(claim, at)
     links = {"Its cell": builder.get_relative_uri(here, place[0]) + place[1]} if place else {}
-    links["All claims"] = f"{builder.get_relative_uri(here, EVERY_CLAIM)}#{claim.id}"
-    translator.body.append(opened(node.astext(), claim, f"told-{translator.n_told}", links))
+    every = builder.get_relative_uri(here, EVERY_CLAIM)
+    links["All claims"] = f"{every}#{claim.id}"
+    said = says(claim, claims, every)
+    translator.body.append(opened(node.astext(), claim, f"told-{translator.n_told}", links, said))
     raise nodes.SkipNode
 
 
@@ -130,6 +135,15 @@ def offer_lab_notebooks(app, exception):
             (given / notebook.name).write_text(as_json(lab_notebook(notebook, book)), "utf-8")
 
 
+def mend_theme(app, exception):
+    """What the theme writes is mended where it stands: not all of it passes through a page's context."""
+    if exception is None and app.builder.name == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = page.read_text("utf-8")
+            if text != theme.mended(text):
+                page.write_text(theme.mended(text), "utf-8")
+
+
 def setup(app):
     app.add_node(told, html=(visit_told, visit_plainly))
     app.add_node(source, html=(visit_plainly, visit_plainly))
@@ -137,6 +151,7 @@ def setup(app):
     app.connect("doctree-read", say_each_source_once)
     app.connect("html-collect-pages", page_of_claims)
     app.connect("build-finished", offer_lab_notebooks)
+    app.connect("build-finished", mend_theme)
     app.connect("html-page-context", finish, priority=900)
     for name in ("claim", "quiet"):
         app.add_role(name, claim_role)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -43,6 +44,7 @@ class Loads(HTMLParser):
             self.links.append(values["href"])
 
 
+@cache
 def read(page):
     parser = Loads()
     parser.feed(page.read_text("utf-8"))
@@ -63,7 +65,7 @@ def test_every_link_inside_the_book_leads_somewhere(pages):
             path, _, anchor = link.partition("#")
             if re.match(r"\w+:|//", link) or (path and not path.endswith(".html")):
                 continue
-            target = (page.parent / path).resolve() if path else page
+            target = (page.parent / path).resolve() if path else page.resolve()
             assert target.is_file(), f"{page.name}: {link}"
             assert not anchor or anchor in read(target).ids, f"{page.name}: {link}"
 

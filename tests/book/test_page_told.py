@@ -6,7 +6,7 @@ import pytest
 
 from recsys.book.claimed import Claim
 from recsys.book.page.origin import shown_cell
-from recsys.book.page.told import every_claim, kind_of, opened
+from recsys.book.page.told import every_claim, kind_of, opened, says
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ CLAIM = Claim("a.one", 'nDCG < 1 & "so on"', (0.5, 0.4, 0.6), 0.01, "a", "seeded
 
 
 def test_what_opens_is_safe_html_with_its_links_and_is_tied_to_its_button():
-    html = opened("0.5 [0.4, 0.6]", CLAIM, "told-3", {"Its cell": "#cell-2"})
+    html = opened("0.5 [0.4, 0.6]", CLAIM, "told-3", {"Its cell": "#cell-2"}, says(CLAIM, {}))
     assert 'popovertarget="told-3"' in html and 'id="told-3"' in html
     assert "nDCG &lt; 1 &amp; &quot;so on&quot;" in html and '<a href="#cell-2">Its cell</a>' in html
 
@@ -51,3 +51,8 @@ def test_how_sure_a_number_is_depends_on_its_kind():
 def test_the_table_of_all_claims_has_a_row_for_each_with_its_interval():
     html = every_claim({"a.one": CLAIM}, {"a.one": "../notebooks/a.html#cell-2"})
     assert 'id="a.one"' in html and "0.5 [0.4, 0.6]" in html and 'href="../notebooks/a.html#cell-2"' in html
+
+
+def test_another_claim_that_a_text_names_is_a_link_and_a_file_name_is_none():
+    other = Claim("a.two", "As a.one, of table.json.", (1,), 0, "a", "exact")
+    assert says(other, {"a.one": CLAIM}, "claims.html") == 'As <a href="claims.html#a.one">a.one</a>, of table.json.'

@@ -4,6 +4,7 @@ Each page is opened once, for its formulas are slow to set; then it is made narr
 axe-core comes from npm: `.ci/run` installs it below `.venv`, else its test says that it was skipped.
 """
 
+import gzip
 import shutil
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
 WIDTHS = (1400, 1024, 390)
+MODES = {1400: "light", 390: "dark"}
 HEAVIEST = 1.5e6
 
 SPILLED = """() => {
@@ -33,13 +35,16 @@ SPILLED = """() => {
     .filter(element => element.getBoundingClientRect().right > edge + 1 && !inside(element))
     .map(element => element.outerHTML.slice(0, 80));
 }"""
-CUT = """() => [...document.querySelectorAll(".bd-article div.math")]
-  .filter(box => box.scrollWidth > box.clientWidth + 1)
-  .map(box => `${box.id} (${box.scrollWidth - box.clientWidth} px)`)"""
+CUT = """() => [...document.querySelectorAll(".bd-article div.math mjx-container")]
+  .filter(formula => formula.scrollWidth > formula.clientWidth + 1)
+  .map(formula => {
+    const label = formula.closest("div.math").id || "no label, in " + formula.closest("section").id;
+    return `${label}: ${formula.scrollWidth - formula.clientWidth} px`;
+  })"""
 TOUCHING = """() => {
   const found = [];
   for (const row of document.querySelectorAll(".bd-article .pst-scrollable-table-container tr")) {
-    const places = [...row.cells].map(cell => {
+    const places = [...row.cells].filter(cell => !cell.querySelector("mjx-container")).map(cell => {
       const range = document.createRange();
       range.selectNodeContents(cell);
       return range.getBoundingClientRect();
@@ -65,9 +70,14 @@ def browser():
 
 
 def weight(urls):
-    """Bytes of what a page loads, without the fonts of mathematics."""
+    """Bytes of what a page loads, compressed as they are sent, without the fonts of mathematics."""
     files = {Path(unquote(urlparse(url).path)) for url in urls if url.startswith("file:")}
-    return sum(file.stat().st_size for file in files if "woff" not in file.suffix or "mathjax" not in str(file))
+    return sum(sent(file) for file in files if "mathjax" not in str(file) or file.suffix != ".woff")
+
+
+@cache
+def sent(file):
+    return len(gzip.compress(file.read_bytes(), 6))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +93,7 @@ def looked(browser):
         if page.locator(".math").count():
             page.wait_for_selector("mjx-container", timeout=60_000)
             page.evaluate("MathJax.startup.promise.then(() => null)")
+            page.wait_for_function("document.documentElement.dataset.formulas")
         seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": []}
         if AXE.is_file():
             page.add_script_tag(path=AXE)
@@ -91,9 +102,9 @@ def looked(browser):
             seen["spilled"] += [f"{width}: {what}" for what in page.evaluate(SPILLED)]
             seen["touching"] += [f"{width}: {what}" for what in page.evaluate(TOUCHING)]
             seen["cut"][width] = page.evaluate(CUT)
-            for mode in ("light", "dark") if AXE.is_file() and width != 1024 else ():
-                page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
-                seen["axe"] += [f"{mode}, {width}: {what}" for what in objections(page)]
+            if AXE.is_file() and width in MODES:
+                page.evaluate("mode => { document.documentElement.dataset.theme = mode }", MODES[width])
+                seen["axe"] += [f"{MODES[width]}, {width}: {what}" for what in objections(page)]
         found[str(path.relative_to(BUILT))] = seen
         page.close()
     context.close()

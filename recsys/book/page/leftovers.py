@@ -9,7 +9,7 @@ from html import unescape
 NOT_PROSE = re.compile(
     r"<(?P<tag>head|script|style|pre|code|svg|mjx-container)\b.*?</(?P=tag)>"
     r'|<(?P<math>span|div) class="math[^>]*>.*?</(?P=math)>'
-    r'|<a class="reference external".*?</a>|<!--.*?-->',
+    r'|<span popover.*?</a></span>|<a class="reference external".*?</a>|<!--.*?-->',
     re.DOTALL,
 )
 GLUED = re.compile(
@@ -26,7 +26,7 @@ LEFT = {
     "a fence": re.compile(r"`{3,}|:{3,}"),
     "a backquote": re.compile(r"`"),
     "LaTeX": re.compile(r"\\[A-Za-z]{2,}|\\[()\[\]]|\$[^$\n]*[\\_^][^$\n]*\$"),
-    "a result after a letter": re.compile(r"[A-Za-z]{2}\.\d{2,}|[a-z]\d\.\d{2,}"),
+    "a result after a letter": re.compile(r"(?<![\w.])[A-Za-z]+\.\d{2,}"),
     "emphasis": re.compile(r"\*\*[^*\n]+\*\*"),
 }
 
@@ -48,4 +48,5 @@ def leftovers(html: str) -> Iterator[str]:
 
 def _prose(html: str) -> str:
     """What a reader reads of it, without code and formulas."""
-    return unescape(re.sub(r"<[^>]*>", "", NOT_PROSE.sub(" ", html)))
+    apart = re.sub(r"</(?:t[dhr]|p|li|h\d|div|dd|dt|figcaption)>", " ", NOT_PROSE.sub("", html))
+    return unescape(re.sub(r"<[^>]*>", "", apart))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from recsys.book.page.origin import shown_cell
 
 EVERY_CLAIM = "book/claims"
 """The page with all of them."""
+
+NAME = re.compile(r"\b[a-z][\w-]*(?:\.[\w@-]+)+")
 
 
 def kind_of(claim: Claim) -> str:
@@ -31,7 +35,25 @@ def place_of(claim: Claim, at: Path) -> tuple[str, str] | None:
     return page, "" if cell is None else f"#cell-{cell}"
 
 
-def opened(shown: str, claim: Claim, name: str, links: dict[str, str]) -> str:
+def says(claim: Claim, claims: Mapping[str, Claim], page: str = "") -> str:
+    """What was measured; other claims that it names lead to the table of all.
+
+    Args:
+        claim: whose text.
+        claims: all, by id.
+        page: where the table is, from this page; nothing if it is here.
+    """
+
+    def linked(found: re.Match) -> str:
+        id = found[0]
+        return f'<a href="{page}#{id}">{id}</a>' if id in claims else id
+
+    return NAME.sub(linked, escape(claim.says))
+
+
+def opened(
+    shown: str, claim: Claim, name: str, links: Mapping[str, str], told: str
+) -> str:
     """A number as a button, and beside it what it opens: HTML alone, no script.
 
     Args:
@@ -39,25 +61,28 @@ def opened(shown: str, claim: Claim, name: str, links: dict[str, str]) -> str:
         claim: behind it.
         name: of the box on its page, an id.
         links: text of each link, and where it leads from this page.
+        told: HTML of `says`.
     """
     ways = " · ".join(
         f'<a href="{escape(aim)}">{escape(text)}</a>' for text, aim in links.items()
     )
     return (
         f'<button type="button" class="claim" popovertarget="{name}">{escape(shown)}</button>'
-        f'<span popover id="{name}" class="told">{escape(claim.says)} '
+        f'<span popover id="{name}" class="told">{told} '
         f'<span class="kind">{escape(kind_of(claim))}.</span> {ways}</span>'
     )
 
 
-def every_claim(claims: dict[str, Claim], links: dict[str, str]) -> str:
+def every_claim(claims: Mapping[str, Claim], links: Mapping[str, str]) -> str:
     """The table of all claims.
 
     Args:
         claims: by id.
         links: for each id, where its cell is, from this page.
     """
-    rows = "".join(_row(claim, links.get(id, "")) for id, claim in claims.items())
+    rows = "".join(
+        _row(claim, links.get(id, ""), says(claim, claims)) for id, claim in claims.items()
+    )
     return (
         "<section><h1>All claims</h1><p>Each number that the text of this book rests on: what was "
         "measured, how sure it is, and the cell that computes it.</p>"
@@ -68,11 +93,11 @@ def every_claim(claims: dict[str, Claim], links: dict[str, str]) -> str:
     )
 
 
-def _row(claim: Claim, link: str) -> str:
+def _row(claim: Claim, link: str, told: str) -> str:
     value, *bounds = (f"{number:,.10g}" for number in claim.numbers)
     number = f"{value} [{', '.join(bounds)}]" if bounds else value
     name = f'<a href="{escape(link)}">{claim.id}</a>' if link else claim.id
     return (
         f'<tr id="{claim.id}"><td>{name}</td><td class="number">{number}</td>'
-        f"<td>{escape(claim.says)}</td><td>{escape(kind_of(claim))}.</td></tr>"
+        f"<td>{told}</td><td>{escape(kind_of(claim))}.</td></tr>"
     )
