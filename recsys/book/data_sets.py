@@ -202,7 +202,8 @@ def page(at: Path) -> str:
 
 def _line(at: Path, entry: Entry, found: dict) -> str:
     counts = [f"{entry.counts[what]:,}" if what in entry.counts else "" for what in ("rows", "users", "items")]
-    dates = " to ".join(found["dates"]) if found.get("dates") else ""
+    months = [date[:7] for date in found.get("dates") or ()]
+    dates = " to ".join(months)
     median = f"{found['median history']:g}" if "median history" in found else ""
     repeats = f"{found['repeat share']:.1%}" if "repeat share" in found else ""
     licence = re.split(r"[,.:;](?:\s|$)", entry.licence)[0]

@@ -50,12 +50,12 @@ def test_a_row_whose_first_cell_spans_several_has_its_numbers_in_their_columns()
 
 
 @pytest.mark.parametrize("number", ["-0.1", "−3", "+4.5%", ".25", "1,682", "1e-05", "18.6 ms", "1.51 (1.47 to 1.56)",
-                                    "[0.1, 0.2]", "nan", "–", ""])
+                                    "[0.1, 0.2]", "1997-09 to 1998-04", "2000-11-01", "nan", "–", ""])
 def test_what_reads_as_a_number_is_one(number):
     assert len(parsed(pd.DataFrame({"a": ["1.5", number]})).select("td.number")) == 2
 
 
-@pytest.mark.parametrize("text", ["2 of 3", "a", "v1.2", "12 33 50"])
+@pytest.mark.parametrize("text", ["2 of 3", "a", "v1.2", "12 33 50", "13, 14"])
 def test_what_reads_as_text_is_none(text):
     assert parsed(pd.DataFrame({"a": ["1.5", text]})).select("td.number") == []
 

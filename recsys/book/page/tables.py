@@ -12,8 +12,10 @@ TABLE = re.compile(
     re.DOTALL,
 )
 NUMBER = r"[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms|s|MiB|MB|GB)?"
+DATE = r"\d{4}-\d\d(?:-\d\d)?"
 LIKE_A_NUMBER = re.compile(
-    rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?|nan|NaN|[-–—]"
+    rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
+    rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]"
 )
 
 
@@ -95,7 +97,7 @@ def _mark_numbers(table: Tag) -> None:
     header = _rows(table.thead)[-1:]
     names = _cells(header[0]) if header else []
     for place, cells in columns.items():
-        texts = [cell.get_text(strip=True) for cell in cells if cell.name == "td"]
+        texts = [cell.get_text().strip() for cell in cells if cell.name == "td"]
         if any(texts) and all(map(LIKE_A_NUMBER.fullmatch, texts)):
             for cell in (*cells, *names[place : place + 1]):
                 if cell.name == "td" or cell in names:
