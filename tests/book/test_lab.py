@@ -210,6 +210,7 @@ def checkout(tmp_path, monkeypatch):
     for folder in ("book", "notebooks"):
         (tmp_path / folder).mkdir()
     (tmp_path / "book" / "references.bib").write_text("@book{a, author={A, B}, title={T}, year={1999}}\n")
+    (tmp_path / "_toc.yml").write_text("parts:\n- numbered: 2\n  chapters:\n  - file: notebooks/one\n")
     cells = [nbformat.v4.new_markdown_cell("# One\n\n{cite:p}`a`", id="a"), nbformat.v4.new_code_cell("1 + 1", id="b")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "one.ipynb")
     return tmp_path

@@ -103,6 +103,7 @@ def looked(browser):
             seen["touching"] += [f"{width}: {what}" for what in page.evaluate(TOUCHING)]
             seen["cut"][width] = page.evaluate(CUT)
             if AXE.is_file() and width in MODES:
+                page.wait_for_timeout(500)  # until the theme has made what scrolls reachable by key
                 page.evaluate("mode => { document.documentElement.dataset.theme = mode }", MODES[width])
                 seen["axe"] += [f"{MODES[width]}, {width}: {what}" for what in objections(page)]
         found[str(path.relative_to(BUILT))] = seen

@@ -43,7 +43,7 @@ def _mended(text: str) -> str:
     if of_pandas:
         del table["border"]
         _join_header(table)
-        _name_cells(soup, table)
+    _name_cells(table)
     _mark_numbers(table)
     if not of_pandas:
         return str(soup)
@@ -74,7 +74,7 @@ def _join_header(table: Tag) -> None:
     rows[-1].decompose()
 
 
-def _name_cells(soup: BeautifulSoup, table: Tag) -> None:
+def _name_cells(table: Tag) -> None:
     """Say which header cell names a row and which a column; an empty one names nothing."""
     for scope, part in (("col", table.thead), ("row", table.tbody)):
         for row in _rows(part):

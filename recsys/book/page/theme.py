@@ -7,6 +7,9 @@ import re
 EVERY_ICON = re.compile(
     r'\s*<(?:script|link)\b[^>]*scripts/fontawesome\.js[^>]*>(?:</script>)?'
 )
+OLD_ROLE = re.compile(
+    r' role="doc-biblioentry"|(?<=<div) role="list"(?= class="citation-list")'
+)
 SUMMARY = re.compile(r'<summary>(?=\s*<span class="toctree-toggle")')
 LOGO = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand)')
 
@@ -19,7 +22,7 @@ def mended(html: str) -> str:
     Args:
         html: of a whole page.
     """
-    html = EVERY_ICON.sub("", html)
+    html = OLD_ROLE.sub("", EVERY_ICON.sub("", html))
     html = SUMMARY.sub('<summary aria-label="Pages below">', html)
     return LOGO.sub(
         '<div class="sidebar-primary-item" role="navigation" aria-label="Front page">',
