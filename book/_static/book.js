@@ -10,15 +10,3 @@ document.addEventListener("toggle", event => {
   box.style.left = `${window.scrollX + Math.max(16, Math.min(number.left, room))}px`;
   box.style.top = `${window.scrollY + number.bottom + 6}px`;
 }, true);
-
-// A formula in a sentence that is wider than the sentence scrolls; the others stay on their line.
-const fit = () => document.querySelectorAll(".bd-article span.math").forEach(formula => {
-  formula.classList.remove("wide");
-  const box = formula.closest("p, li, td, dd, figcaption, h1, h2, h3");
-  formula.classList.toggle("wide", box !== null && formula.getBoundingClientRect().width > box.clientWidth);
-});
-window.addEventListener("load", () => window.MathJax?.startup?.promise.then(() => {
-  fit();
-  window.addEventListener("resize", fit);
-  document.documentElement.dataset.formulas = "set";
-}));

@@ -93,7 +93,6 @@ def looked(browser):
         if page.locator(".math").count():
             page.wait_for_selector("mjx-container", timeout=60_000)
             page.evaluate("MathJax.startup.promise.then(() => null)")
-            page.wait_for_function("document.documentElement.dataset.formulas")
         seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": []}
         if AXE.is_file():
             page.add_script_tag(path=AXE)
