@@ -67,6 +67,12 @@ def test_a_table_stands_in_a_box_that_scrolls_and_each_header_says_of_what():
     assert {cell["scope"] for cell in soup.thead.find_all("th")} == {"col"}
 
 
+def test_a_header_cell_that_is_empty_is_no_header():
+    table = '<table class="table"><thead><tr><th class="head"><p></p></th><th class="head"><p>a</p></th></tr></thead>'
+    made = BeautifulSoup(mended(table + "<tbody><tr><td>b</td><td>1</td></tr></tbody></table>"), "html.parser")
+    assert texts(made.find_all("th")) == ["a"] and texts(made.select("td.number")) == ["1"]
+
+
 def test_the_rest_of_a_page_stays_as_it_is():
     page = '<p>a</p><svg viewBox="0 0 1 1"><path d="M0"/></svg>'
     assert mended(page) == page
