@@ -56,24 +56,24 @@ def as_ratio(ratio: dict) -> str:
 
 
 def cells(row: dict) -> list[str]:
-    """One row of the table as text."""
+    """Both sides and their ratio as text."""
     if "ratio" not in row:
-        return [row["name"], row["ours"], row["peer"], "not measured: " + row["problem"], "", ""]
+        return [row["ours"], row["peer"], "not measured: " + row["problem"]]
     ratio = as_ratio(row["ratio"])
     if row["bar"] and row["bar"]["of"] == "beyond":
         ratio = "{median:.3f} s beyond ({min:.3f} to {max:.3f})".format(**row["beyond"])
-    bar = row["bar"]["words"] if row["bar"] else ""
-    met = {None: "", True: "yes", False: "NO"}[row["met"]]
     if row["problem"]:
-        met = f"{met} ({row['problem']})".strip()
+        ratio = f"{ratio}; {row['problem']}"
     ours = f"{row['ours']}: {duration(row['ours_seconds']['median'])}"
     peer = f"{row['peer']}: {duration(row['peer_seconds']['median'])}"
-    return [row["name"], ours, peer, ratio, bar, met]
+    return [ours, peer, ratio]
 
 
 def line(row: dict) -> str:
-    """One row for a terminal."""
-    return " | ".join(cell for cell in cells(row) if cell)
+    """One row for a terminal, with the bar that was set for it."""
+    met = {None: "", True: "met", False: "NOT met"}[row["met"]]
+    bar = f"{row['bar']['words']}: {met}" if row["bar"] else ""
+    return " | ".join(cell for cell in (row["name"], *cells(row), bar) if cell)
 
 
 def processor() -> str:
@@ -100,34 +100,36 @@ def machine(load_before: tuple[float, ...]) -> dict:
     }
 
 
+def group(name: str, rows: list[dict]) -> list[str]:
+    """What was compared, its table, and what is in the time of each row."""
+    titles = ["ours", "peer", "ours / peer: median (least to most)"]
+    lines = [f"**{name}**", "", "| " + " | ".join(titles) + " |", "|---|---|--:|"]
+    lines += ["| " + " | ".join(cell.replace("|", "/") for cell in cells(row)) + " |" for row in rows]
+    timed: dict[str, list[str]] = {}
+    for row in rows:
+        if row["timed"]:
+            timed.setdefault(row["timed"], []).append(f"{row['ours']} and {row['peer']}")
+    told = [f"- {'; '.join(pairs)}: {what}." for what, pairs in timed.items()]
+    return [*lines, "", "In the time:", "", *told, ""]
+
+
 def markdown(rows: list[dict], about: dict) -> str:
-    """The table for a chapter: no heading, a legend below."""
-    titles = ["what", "ours", "peer", "ours / peer: median (least to most)", "bar", "met"]
-    table = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
-    table += ["| " + " | ".join(cell.replace("|", "/") for cell in cells(row)) + " |" for row in rows]
+    """The tables for a chapter: no heading, a legend above."""
+    groups: dict[str, list[dict]] = {}
     versions = {}
     for row in rows:
+        groups.setdefault(row["name"], []).append(row)
         for side in row.get("versions", {}).values():
             versions |= side
-    timed = dict.fromkeys(
-        f"- {row['name']}; {row['ours']} and {row['peer']}: {row['timed']}."
-        for row in rows
-        if row["timed"]
-    )
     return "\n".join(
         [
-            *table,
-            "",
             f"Medians of turns taken by the two sides in one run, one thread each, Python {about['python']}, "
             f"{about['system']}, {about['processors']} processors, load {about['load_before']} before and "
             f"{about['load_after']} after. A ratio below 1 means that ours is faster. Versions: "
             + ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
             + ".",
             "",
-            "What is timed:",
-            "",
-            *timed,
-            "",
+            *(one for name, together in groups.items() for one in group(name, together)),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""The book's small Sphinx extension: claim and cited numbers, and what its download buttons give."""
+"""The book's small Sphinx extension: claim and cited numbers, tables, and what its download buttons give."""
 
 from __future__ import annotations
 
@@ -7,48 +7,128 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx.addnodes import pending_xref
+from sphinxcontrib.bibtex.roles import CiteRole
 
 from recsys.book.chapter_map import drawn
 from recsys.book.claimed import agrees, as_written, read_claims
+from recsys.book.figure_page import figure_node
+from recsys.book.figures import first_stored
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
+from recsys.book.page import theme
+from recsys.book.page.tables import mended
+from recsys.book.page.told import EVERY_CLAIM, every_claim, opened, place_of, says
 from recsys.book.root import notebooks
 from recsys.book.status import write_tables
 
 
+class told(nodes.inline):
+    """A number that tells what was measured when it is opened."""
+
+
+class source(nodes.inline):
+    """Whose number it is, behind that number."""
+
+
 def claim_role(name, rawtext, text, lineno, inliner, options=None, content=None):
-    """{claim}`0.107 <id>`: the number, marked with what it says; a warning where the claim disagrees."""
+    """{claim}`0.107 <id>`: the number, which opens; {quiet}`0.107 <id>`: the number; a warning where the claim disagrees."""
     at = Path(inliner.document.settings.env.srcdir)
     match = re.fullmatch(r"(.+?)\s*<([\w.@-]+)>", text, re.S)
     claims = read_claims(at)
     if not match or match.group(2) not in claims:
-        return [], [inliner.reporter.error(f"claim role: expected NUMBER <id of book/claims.yml>, found {text!r}", line=lineno)]
+        return [], [inliner.reporter.error(f"{name} role: expected NUMBER <id of book/claims.yml>, found {text!r}", line=lineno)]
     shown, claim = match.group(1), claims[match.group(2)]
     if not agrees(shown, claim):
         return [], [inliner.reporter.error(f"claim {claim.id}: the text says {shown}, the book has {as_written(shown, claim)}; "
                                            "run recsys reproduce --update", line=lineno)]
-    source = f"study {claim.study}" if claim.study else f"{claim.kind}, tolerance {claim.tolerance:g}"
-    node = nodes.abbreviation(rawtext, shown, explanation=f"{claim.says} [{source}]",
-                              classes=["claim"])
-    return [node], []
+    if name == "quiet":
+        return [nodes.inline(rawtext, shown, classes=["quiet"])], []
+    return [told(rawtext, shown, claim=claim.id)], []
 
 
 def cited_role(name, rawtext, text, lineno, inliner, options=None, content=None):
-    """{cited}`0.107 <key>`: a number of somebody else, whose source is in the bibliography."""
+    """{cited}`0.107 <key>`: a number of somebody else, and whose, as a link to the bibliography."""
     match = re.fullmatch(r"(.+?)\s*<([\w.:-]+)>", text, re.S)
     at = Path(inliner.document.settings.env.srcdir)
     if not match or match.group(2) not in citation_keys(at):
         return [], [inliner.reporter.error(f"cited role: expected NUMBER <key of the bibliography>, found {text!r}", line=lineno)]
-    return [nodes.inline(rawtext, match.group(1), classes=["cited"])], []
+    number, key = match.groups()
+    cited, messages = CiteRole()("cite:p", rawtext, key, lineno, inliner)
+    return [nodes.inline(rawtext, number, classes=["cited"]), source("", " ", *cited, key=key)], messages
 
 
-def without_thebe(app, pagename, templatename, context, doctree):
-    """Drop the scripts of a live-code service that the book does not use and that needs a network."""
+def say_each_source_once(app, doctree):
+    """In a paragraph or a table that names a work anyway, or has several of its numbers, one name is enough."""
+    said: dict[int, set[str]] = {}
+    for number in list(doctree.findall(source)):
+        block = _block(number)
+        if id(block) not in said:
+            said[id(block)] = {cited["reftarget"] for cited in block.findall(pending_xref)
+                               if cited.get("refdomain") == "cite" and not isinstance(cited.parent, source)}
+        if number["key"] in said[id(block)]:
+            for cited in number.findall(pending_xref):
+                number.parent.insert(number.parent.index(number), nodes.target(ids=cited["ids"]))
+            number.parent.remove(number)
+        said[id(block)].add(number["key"])
+
+
+def _block(node):
+    """The table around a node, else its paragraph."""
+    around = [node]
+    while around[-1].parent is not None:
+        around.append(around[-1].parent)
+    return next((one for one in around if isinstance(one, nodes.table)),
+                next((one for one in around if isinstance(one, nodes.paragraph)), around[-1]))
+
+
+def name_cells(app, doctree):
+    """Each code cell on a page gets a name, for the claims that it computes."""
+    for cell in doctree.findall(nodes.container):
+        if cell.get("nb_element") == "cell_code":
+            cell["ids"].append(f"cell-{cell['cell_index']}")
+
+
+def visit_told(translator, node):
+    """The number as a button, and what it opens."""
+    builder = translator.builder
+    at = Path(builder.srcdir)
+    claims = read_claims(at)
+    claim = claims[node["claim"]]
+    here = builder.current_docname
+    translator.n_told = getattr(translator, "n_told", 0) + 1
+    place = place_of(claim, at)
+    links = {"Its cell": builder.get_relative_uri(here, place[0]) + place[1]} if place else {}
+    every = builder.get_relative_uri(here, EVERY_CLAIM)
+    links["All claims"] = f"{every}#{claim.id}"
+    said = says(claim, claims, every)
+    translator.body.append(opened(node.astext(), claim, f"told-{translator.n_told}", links, said))
+    raise nodes.SkipNode
+
+
+def visit_plainly(translator, node):
+    """Nothing around it."""
+
+
+def page_of_claims(app):
+    """The page with all claims; it stands in no table of contents."""
+    at, links = Path(app.srcdir), {}
+    claims = read_claims(at)
+    for id, claim in claims.items():
+        if place := place_of(claim, at):
+            links[id] = app.builder.get_relative_uri(EVERY_CLAIM, place[0]) + place[1]
+    yield EVERY_CLAIM, {"title": "All claims", "body": every_claim(claims, links)}, "page.html"
+
+
+def finish(app, pagename, templatename, context, doctree):
+    """Mend the tables; drop the scripts of a live-code service that the book does not use and that needs a network."""
     def kept(asset):
         return "thebe" not in f"{getattr(asset, 'filename', asset)} {getattr(asset, 'attributes', '')}".lower()
 
     for kind in ("script_files", "css_files"):
         context[kind] = [asset for asset in context.get(kind, []) if kept(asset)]
+    if "body" in context:
+        context["body"] = mended(context["body"])
 
 
 def without_an_address_no_buttons(app, config):
@@ -84,13 +164,29 @@ class ChapterMap(Directive):
         return [nodes.raw("", drawn(at), format="html")]
 
 
+def mend_theme(app, exception):
+    """What the theme writes is mended where it stands: not all of it passes through a page's context."""
+    if exception is None and app.builder.name == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = page.read_text("utf-8")
+            if text != theme.mended(text):
+                page.write_text(theme.mended(text), "utf-8")
+
+
 def setup(app):
     app.add_directive("first-figure", FirstFigure)
     app.add_directive("chapter-map", ChapterMap)
     app.connect("config-inited", without_an_address_no_buttons, priority=100)
     app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
+    app.add_node(told, html=(visit_told, visit_plainly))
+    app.add_node(source, html=(visit_plainly, visit_plainly))
+    app.connect("doctree-read", name_cells)
+    app.connect("doctree-read", say_each_source_once)
+    app.connect("html-collect-pages", page_of_claims)
     app.connect("build-finished", offer_lab_notebooks)
-    app.connect("html-page-context", without_thebe, priority=900)
-    app.add_role("claim", claim_role)
+    app.connect("build-finished", mend_theme)
+    app.connect("html-page-context", finish, priority=900)
+    for name in ("claim", "quiet"):
+        app.add_role(name, claim_role)
     app.add_role("cited", cited_role)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "2", "parallel_read_safe": True, "parallel_write_safe": True}

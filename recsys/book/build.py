@@ -6,17 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from recsys.data import card, catalogue
+from recsys.book.data_sets import card_page, page, read_measured, shown
+from recsys.data import catalogue
 
 
 def write_cards(at: Path) -> list[Path]:
-    """Write the data card page of every data set below `book/data`; returns those that changed."""
+    """Write the page of data sets and the card of each; returns the pages that changed."""
+    measured = read_measured(at)
+    pages = {
+        at / "book" / "data" / f"{name}.md": card_page(name, measured)
+        for name, entry in catalogue().items()
+        if shown(entry)
+    }
+    pages[at / "book" / "data-sets.md"] = page(at)
     changed = []
-    for name in catalogue():
-        path = at / "book" / "data" / f"{name}.md"
-        path.parent.mkdir(exist_ok=True)
-        if not path.is_file() or path.read_text("utf-8") != card(name):
-            path.write_text(card(name), "utf-8")
+    for path, text in pages.items():
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
             changed.append(path)
     return changed
 
@@ -43,5 +49,5 @@ def build(at: Path, say=print) -> Path | None:
 if __name__ == "__main__":
     from recsys.book.root import root
 
-    page = build(root())
-    sys.exit(1) if page is None else print(f"The book: {page}")
+    first = build(root())
+    sys.exit(1) if first is None else print(f"The book: {first}")

@@ -26,7 +26,7 @@ from recsys.book.root import root
 from recsys.book.sentences import held, told, wrong
 
 KINDS = ("exact", "seeded", "study")
-ROLE = re.compile(r"\{claim\}`([^`<]+?)\s*<([\w.@-]+)>`")
+ROLE = re.compile(r"\{(?:claim|quiet)\}`([^`<]+?)\s*<([\w.@-]+)>`")
 INTERVAL = re.compile(r"(\S+) \[(\S+), (\S+)\]")
 LOG = "RECSYS_CLAIMS_LOG"
 STRICT = "RECSYS_STRICT"
@@ -278,11 +278,10 @@ def rewrite_roles(text: str, claims: dict[str, Claim]) -> str:
     """`text` with every claim role filled from `claims`; unknown ids are left for the linter."""
 
     def fill(match: re.Match) -> str:
-        shown, id = match.group(1), match.group(2)
-        return (
-            match.group(0)
-            if id not in claims
-            else f"{{claim}}`{as_written(shown, claims[id])} <{id}>`"
-        )
+        shown, id = match.groups()
+        if id not in claims:
+            return match[0]
+        role = match[0].partition("`")[0]
+        return f"{role}`{as_written(shown, claims[id])} <{id}>`"
 
     return ROLE.sub(fill, text)

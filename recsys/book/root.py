@@ -20,18 +20,34 @@ def root() -> Path:
     )
 
 
+def chapters(at: Path) -> list[list[Path]]:
+    """The notebooks of each chapter, in the order of the table of contents.
+
+    A chapter stands in a numbered part; its number is its place here, from 1.
+    """
+    return [_below(at, chapter) for part in _parts(at) if part.get("numbered") for chapter in part["chapters"]]
+
+
 def notebooks(at: Path) -> list[Path]:
     """Chapters and their twins in Paddle, as the table of contents orders them."""
+    return [
+        notebook
+        for part in _parts(at)
+        for chapter in part["chapters"]
+        for notebook in _below(at, chapter)
+    ]
+
+
+def _parts(at: Path) -> list[dict]:
     import yaml
 
-    contents = yaml.safe_load((at / "_toc.yml").read_text("utf-8"))
-    chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
-    files = [
-        page["file"]
-        for chapter in chapters
-        for page in (chapter, *chapter.get("sections", []))
-    ]
-    return [at / f"{file}.ipynb" for file in files if (at / f"{file}.ipynb").is_file()]
+    return yaml.safe_load((at / "_toc.yml").read_text("utf-8"))["parts"]
+
+
+def _below(at: Path, chapter: dict) -> list[Path]:
+    """The notebook of a chapter and those of its sections, that are there."""
+    every = [at / f"{page['file']}.ipynb" for page in (chapter, *chapter.get("sections", []))]
+    return [notebook for notebook in every if notebook.is_file()]
 
 
 def pages(at: Path) -> list[Path]:

@@ -71,10 +71,3 @@ def test_the_citation_file_is_what_it_should_be(root):
     assert citation["cff-version"] == "1.2.0" and citation["authors"] == [{"name": "The recsys project"}]
     licence = (root / "LICENSE").read_text("utf-8")
     assert "MIT License" in licence and "Creative Commons Attribution 4.0" in licence
-
-
-def test_data_cards_are_those_of_the_catalogue(root):
-    from recsys.data import card, catalogue
-
-    for name in catalogue():
-        assert (root / "book" / "data" / f"{name}.md").read_text("utf-8") == card(name), "run recsys data card --write"

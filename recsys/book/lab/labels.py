@@ -1,4 +1,4 @@
-"""What a page can refer to by a label, with the number it has in its notebook."""
+"""What a page can refer to by a label, with the number it has there: chapter, then count."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.book.lab.blocks import Directive, Target, everything
+from recsys.book.root import chapters
 
 HEADING = re.compile(r"^(#+)\s+(.*)$", re.MULTILINE)
 STATEMENTS = (
@@ -29,14 +30,14 @@ class Label:
 
     Args:
         kind: of `KINDS`, or "Section".
-        number: within its notebook; 0 for a section.
+        number: of the chapter and within it, as 3.7; nothing for a section.
         title: the heading of a section.
         notebook: file name without its ending.
         chapter: title of that notebook.
     """
 
     kind: str
-    number: int
+    number: str
     title: str
     notebook: str
     chapter: str
@@ -55,9 +56,16 @@ def title(notebook: Path) -> str:
     return HEADING.search("\n".join(texts(notebook)))[2].strip()
 
 
-def labels_of(notebook: Path) -> Iterator[tuple[str, Label]]:
-    """Labels of one notebook, and what they name. What has no label has no number."""
-    counts: Counter[str] = Counter()
+def labels_of(
+    notebook: Path, of_chapter: int, counts: Counter[str]
+) -> Iterator[tuple[str, Label]]:
+    """Labels of one notebook, and what they name. What has no label has no number.
+
+    Args:
+        notebook: of a chapter, or of its twin in the other framework.
+        of_chapter: its number in the book.
+        counts: how many of each kind the chapter has so far; counted on.
+    """
     chapter, waiting = title(notebook), []
     every = [block for text in texts(notebook) for block in everything(text)]
     for block in every:
@@ -72,17 +80,21 @@ def labels_of(notebook: Path) -> Iterator[tuple[str, Label]]:
             counts[kind] += 1
             yield (
                 block.options["label"],
-                Label(kind, counts[kind], "", notebook.stem, chapter),
+                Label(
+                    kind, f"{of_chapter}.{counts[kind]}", "", notebook.stem, chapter
+                ),
             )
         elif isinstance(block, str) and (heading := HEADING.search(block)):
-            section = Label("Section", 0, heading[2].strip(), notebook.stem, chapter)
+            section = Label("Section", "", heading[2].strip(), notebook.stem, chapter)
             yield from ((name, section) for name in waiting)
             waiting = []
 
 
 def read_labels(at: Path) -> dict[str, Label]:
-    """The labels of every notebook of the book."""
+    """The labels of every notebook of the book, numbered as on the pages."""
     found: dict[str, Label] = {}
-    for notebook in sorted((at / "notebooks").glob("*.ipynb")):
-        found |= dict(labels_of(notebook))
+    for number, chapter in enumerate(chapters(at), 1):
+        counts: Counter[str] = Counter()
+        for notebook in chapter:
+            found |= dict(labels_of(notebook, number, counts))
     return found

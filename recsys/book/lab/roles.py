@@ -147,6 +147,7 @@ def _formula(inside: str, book: Book) -> str:
 
 ROLES = {
     "claim": _claim,
+    "quiet": _claim,
     "cited": _cited,
     "cite": _in_brackets,
     "cite:p": _in_brackets,

@@ -1,0 +1,112 @@
+"""Tables as a reader wants them: numbers below each other, one row of names, a box that scrolls."""
+
+from __future__ import annotations
+
+import re
+
+from bs4 import BeautifulSoup, Tag
+
+TABLE = re.compile(
+    r"(?:<div>\s*)?(?:<style scoped>(?:(?!</style>).)*</style>\s*)?"
+    r"(?P<table><table\b(?:(?!</table>).)*</table>)",
+    re.DOTALL,
+)
+NUMBER = r"[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms|s|MiB|MB|GB)?"
+DATE = r"\d{4}-\d\d(?:-\d\d)?"
+LIKE_A_NUMBER = re.compile(
+    rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
+    rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]"
+)
+
+
+def mended(body: str) -> str:
+    """Every table of a page, with its numbers marked and its box around it.
+
+    pandas gives an index with a name a row of its own, empty but for that name; the name
+    moves up. Columns of numbers, and of numbers with intervals, get the class `number`.
+
+    Args:
+        body: HTML of a page, or of a part of it.
+
+    Returns:
+        The same with other tables.
+    """
+    return TABLE.sub(
+        lambda found: found[0].replace(found["table"], _mended(found["table"])), body
+    )
+
+
+def _mended(text: str) -> str:
+    soup = BeautifulSoup(text, "html.parser")
+    table = soup.table
+    of_pandas = "dataframe" in table.get("class", [])
+    if of_pandas:
+        del table["border"]
+        _join_header(table)
+    _name_cells(table)
+    _mark_numbers(table)
+    if not of_pandas:
+        return str(soup)
+    return f'<div class="pst-scrollable-table-container">{soup}</div>'
+
+
+def _rows(part: Tag | None) -> list[Tag]:
+    return part.find_all("tr") if part else []
+
+
+def _cells(row: Tag) -> list[Tag]:
+    return row.find_all(["th", "td"])
+
+
+def _join_header(table: Tag) -> None:
+    """Move the names of the index into the row of the columns' names."""
+    rows = _rows(table.thead)
+    if len(rows) < 2:
+        return
+    above, last = _cells(rows[-2]), _cells(rows[-1])
+    named = [cell.get_text(strip=True) for cell in last]
+    n_levels = sum(map(bool, named))
+    if len(above) != len(last) or any(named[n_levels:]):
+        return
+    for cell, name in zip(above[:n_levels], named, strict=False):
+        of_columns = cell.get_text(strip=True)
+        cell.string = f"{name} / {of_columns}" if of_columns else name
+    rows[-1].decompose()
+
+
+def _name_cells(table: Tag) -> None:
+    """Say which header cell names a row and which a column; an empty one names nothing."""
+    for scope, part in (("col", table.thead), ("row", table.tbody)):
+        for row in _rows(part):
+            row.attrs.pop("style", None)
+            for cell in row.find_all("th"):
+                if cell.get_text(strip=True):
+                    cell["scope"] = scope
+                else:
+                    cell.name = "td"
+
+
+def _mark_numbers(table: Tag) -> None:
+    """Give the class `number` to columns that hold nothing else, and to single intervals."""
+    columns: dict[int, list[Tag]] = {}
+    for row in _rows(table.tbody):
+        place = n_columns(table)
+        for cell in reversed(_cells(row)):  # a spanning cell is missing on the left
+            place -= int(cell.get("colspan", 1))
+            columns.setdefault(place, []).append(cell)
+    header = _rows(table.thead)[-1:]
+    names = _cells(header[0]) if header else []
+    for place, cells in columns.items():
+        texts = [cell.get_text().strip() for cell in cells if cell.name == "td"]
+        if any(texts) and all(map(LIKE_A_NUMBER.fullmatch, texts)):
+            for cell in (*cells, *names[place : place + 1]):
+                if cell.name == "td" or cell in names:
+                    cell["class"] = [*cell.get("class", []), "number"]
+
+
+def n_columns(table: Tag) -> int:
+    """Of the widest row."""
+    return max(
+        sum(int(cell.get("colspan", 1)) for cell in _cells(row))
+        for row in table.find_all("tr")
+    )

@@ -1,0 +1,78 @@
+"""Tables on a page: pandas' empty row goes, numbers are marked, an interval is one."""
+
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from recsys.book.page.tables import mended
+
+FRAME = pd.DataFrame(
+    {"nDCG@10": ["0.1141 [0.1, 0.13]", "0.1265 [-0.01, 0.14]"], "settings": [20, 1000], "tool": ["ours", "theirs"]},
+    index=pd.Index(["attention", "decay"], name="mixer"),
+)
+
+
+def parsed(frame):
+    return BeautifulSoup(mended(f"<div>\n{frame.to_html()}</div>"), "html.parser")
+
+
+def texts(cells):
+    return [cell.get_text(strip=True) for cell in cells]
+
+
+def test_the_name_of_the_index_stands_beside_those_of_the_columns():
+    [row] = parsed(FRAME).thead.find_all("tr")
+    assert texts(row.find_all(["th", "td"])) == ["mixer", "nDCG@10", "settings", "tool"]
+
+
+def test_two_levels_of_an_index_keep_their_names_and_an_index_without_one_an_empty_cell():
+    two = FRAME.set_index("tool", append=True)
+    [row] = parsed(two).thead.find_all("tr")
+    assert texts(row.find_all(["th", "td"])) == ["mixer", "tool", "nDCG@10", "settings"]
+    [row] = parsed(FRAME.rename_axis(None)).thead.find_all("tr")
+    assert texts(row.find_all("td")) == [""] and texts(row.find_all("th"))[0] == "nDCG@10"
+
+
+def test_names_of_index_and_columns_both_stay():
+    [row] = parsed(FRAME.rename_axis("column", axis=1)).thead.find_all("tr")
+    assert texts(row.find_all(["th", "td"]))[0] == "mixer / column"
+
+
+def test_columns_of_numbers_and_of_intervals_are_marked_with_their_headers_and_no_others():
+    table = parsed(FRAME)
+    assert set(texts(table.select("td.number"))) == {"0.1141 [0.1, 0.13]", "20", "0.1265 [-0.01, 0.14]", "1000"}
+    assert texts(table.select("th.number")) == ["nDCG@10", "settings"]
+
+
+def test_a_row_whose_first_cell_spans_several_has_its_numbers_in_their_columns():
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}, index=pd.MultiIndex.from_tuples([("g", 1), ("g", 2)]))
+    assert texts(parsed(frame).select("td.number")) == ["1", "2"]
+
+
+@pytest.mark.parametrize("number", ["-0.1", "−3", "+4.5%", ".25", "1,682", "1e-05", "18.6 ms", "1.51 (1.47 to 1.56)",
+                                    "[0.1, 0.2]", "1997-09 to 1998-04", "2000-11-01", "nan", "–", ""])
+def test_what_reads_as_a_number_is_one(number):
+    assert len(parsed(pd.DataFrame({"a": ["1.5", number]})).select("td.number")) == 2
+
+
+@pytest.mark.parametrize("text", ["2 of 3", "a", "v1.2", "12 33 50", "13, 14"])
+def test_what_reads_as_text_is_none(text):
+    assert parsed(pd.DataFrame({"a": ["1.5", text]})).select("td.number") == []
+
+
+def test_a_table_stands_in_a_box_that_scrolls_and_each_header_says_of_what():
+    soup = parsed(FRAME)
+    assert soup.table.parent["class"] == ["pst-scrollable-table-container"] and "style" not in str(soup)
+    assert {cell["scope"] for cell in soup.tbody.find_all("th")} == {"row"}
+    assert {cell["scope"] for cell in soup.thead.find_all("th")} == {"col"}
+
+
+def test_a_header_cell_that_is_empty_is_no_header():
+    table = '<table class="table"><thead><tr><th class="head"><p></p></th><th class="head"><p>a</p></th></tr></thead>'
+    made = BeautifulSoup(mended(table + "<tbody><tr><td>b</td><td>1</td></tr></tbody></table>"), "html.parser")
+    assert texts(made.find_all("th")) == ["a"] and texts(made.select("td.number")) == ["1"]
+
+
+def test_the_rest_of_a_page_stays_as_it_is():
+    page = '<p>a</p><svg viewBox="0 0 1 1"><path d="M0"/></svg>'
+    assert mended(page) == page

@@ -1,0 +1,183 @@
+"""Every page in Chromium: nothing wider than its box, nothing that axe-core objects to, no heavy page.
+
+Each page is opened once, for its formulas are slow to set; then it is made narrow, and dark.
+axe-core comes from npm: `.ci/run` installs it below `.venv`, else its test says that it was skipped.
+"""
+
+import gzip
+import shutil
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+
+from tests.conftest import ROOT
+
+BUILT = ROOT / "_build" / "html"
+CHROMIUM = shutil.which("chromium")
+AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+WIDTHS = (1400, 1024, 390)
+MODES = {1400: "light", 390: "dark"}
+HEAVIEST = 1.5e6
+
+SPILLED = """() => {
+  const article = document.querySelector(".bd-article"), edge = article.getBoundingClientRect().right;
+  const scrolls = box => ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
+  const inside = element => {
+    for (let box = element; box && box !== article; box = box.parentElement)
+      if (scrolls(box) && box.getBoundingClientRect().right <= edge + 1) return true;
+    return false;
+  };
+  return [...article.querySelectorAll("mjx-container, pre, table, svg, img")]
+    .filter(element => element.getBoundingClientRect().right > edge + 1 && !inside(element))
+    .map(element => element.outerHTML.slice(0, 80));
+}"""
+CUT = """() => [...document.querySelectorAll(".bd-article div.math mjx-container")]
+  .filter(formula => formula.scrollWidth > formula.clientWidth + 1)
+  .map(formula => {
+    const label = formula.closest("div.math").id || "no label, in " + formula.closest("section").id;
+    return `${label}: ${formula.scrollWidth - formula.clientWidth} px`;
+  })"""
+TOUCHING = """() => {
+  const found = [];
+  for (const row of document.querySelectorAll(".bd-article .pst-scrollable-table-container tr")) {
+    const places = [...row.cells].filter(cell => !cell.querySelector("mjx-container")).map(cell => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return range.getBoundingClientRect();
+    }).filter(place => place.width);
+    places.slice(1).forEach((place, i) => {
+      if (place.left - places[i].right < 8) found.push(row.innerText.slice(0, 60));
+    });
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+def weight(urls):
+    """Bytes of what a page loads, compressed as they are sent, without the fonts of mathematics."""
+    files = {Path(unquote(urlparse(url).path)) for url in urls if url.startswith("file:")}
+    return sum(sent(file) for file in files if "mathjax" not in str(file) or file.suffix != ".woff")
+
+
+@cache
+def sent(file):
+    return len(gzip.compress(file.read_bytes(), 6))
+
+
+@pytest.fixture(scope="module")
+def looked(browser):
+    """What was found on each page, by its name below the built book."""
+    context = browser.new_context(offline=True, viewport={"width": WIDTHS[0], "height": 900})
+    found, pages = {}, sorted([*BUILT.glob("book/**/*.html"), *BUILT.glob("notebooks/*.html")])
+    assert pages, "the book is not built: run make book (make test builds it first)"
+    for path in pages:
+        page, loaded = context.new_page(), []
+        page.on("requestfinished", lambda request, loaded=loaded: loaded.append(request.url))
+        page.goto(path.as_uri())
+        if page.locator(".math").count():
+            page.wait_for_selector("mjx-container", timeout=60_000)
+            page.evaluate("MathJax.startup.promise.then(() => null)")
+        seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": []}
+        if AXE.is_file():
+            page.add_script_tag(path=AXE)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            seen["spilled"] += [f"{width}: {what}" for what in page.evaluate(SPILLED)]
+            seen["touching"] += [f"{width}: {what}" for what in page.evaluate(TOUCHING)]
+            seen["cut"][width] = page.evaluate(CUT)
+            if AXE.is_file() and width in MODES:
+                page.wait_for_timeout(500)  # until the theme has made what scrolls reachable by key
+                page.evaluate("mode => { document.documentElement.dataset.theme = mode }", MODES[width])
+                seen["axe"] += [f"{MODES[width]}, {width}: {what}" for what in objections(page)]
+        found[str(path.relative_to(BUILT))] = seen
+        page.close()
+    context.close()
+    return found
+
+
+def objections(page):
+    """Rule and place of each violation that axe-core finds."""
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{broken['id']}: {node['html'][:120]}" for broken in result["violations"] for node in broken["nodes"]]
+
+
+def of(looked, what):
+    return {name: seen[what] for name, seen in looked.items() if seen[what]}
+
+
+def test_nothing_is_wider_than_its_box(looked):
+    assert of(looked, "spilled") == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS[:2])
+def test_no_formula_has_to_scroll_on_a_screen(looked, width):
+    assert {name: seen["cut"][width] for name, seen in looked.items() if seen["cut"][width]} == {}
+
+
+def test_no_two_numbers_touch(looked):
+    assert of(looked, "touching") == {}
+
+
+def test_no_page_is_heavy(looked):
+    assert {name: seen["weight"] for name, seen in looked.items() if seen["weight"] > HEAVIEST} == {}
+
+
+def test_axe_core_objects_to_nothing(looked):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed (.ci/run does it: npm install axe-core)")
+    assert of(looked, "axe") == {}
+
+
+@cache
+def a_page_with_claims():
+    return next(path for path in sorted(BUILT.glob("notebooks/*.html")) if 'class="claim"' in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("way", ["mouse", "touch", "key"])
+def test_a_claim_opens_by_mouse_touch_and_key_and_tells_what_was_measured(browser, way):
+    context = browser.new_context(offline=True, has_touch=True, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(a_page_with_claims().as_uri())
+    number = page.locator("button.claim").first
+    box = page.locator("span.told").first
+    assert not box.is_visible()
+    if way == "key":
+        number.focus()
+        page.keyboard.press("Enter")
+    else:
+        getattr(number, {"mouse": "click", "touch": "tap"}[way])()
+    box.wait_for(state="visible")
+    place, at = box.bounding_box(), number.bounding_box()
+    assert 0 <= place["x"] and place["x"] + place["width"] <= 390 and 0 <= place["y"] - at["y"] < 60
+    assert len(box.inner_text()) > 20
+    page.keyboard.press("Escape")
+    assert not box.is_visible()
+    context.close()
+
+
+def test_the_links_of_a_claim_lead_to_its_cell_and_to_the_table_of_all(browser):
+    page = browser.new_page()
+    page.goto(a_page_with_claims().as_uri())
+    links = page.locator("span.told").first.locator("a").evaluate_all("links => links.map(link => link.href)")
+    for link in links:
+        page.goto(link)
+        anchor = link.partition("#")[2]
+        assert page.evaluate("name => document.getElementById(name) !== null", anchor), link
+    assert "cell-" in links[0] and "claims.html#" in links[-1]
+    page.close()
