@@ -159,7 +159,7 @@ def _box(box: Chapter, x: int, y: int) -> str:
     )
 
 
-def _wrapped(title: str, most: int = 27) -> list[str]:
+def _wrapped(title: str, most: int = 21) -> list[str]:
     """One line, or two of about one length."""
     if len(title) <= most:
         return [title]
