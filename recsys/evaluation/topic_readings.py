@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.cluster import KMeans
-from sklearn.decomposition import TruncatedSVD
 
 from recsys.data import Interactions
 
@@ -84,6 +82,8 @@ def _parts(lengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _vectors(counted: Interactions) -> np.ndarray:
     """(n_items, n_dimensions) of length 1: items are near that the same users took."""
+    from sklearn.decomposition import TruncatedSVD
+
     matrix = counted.matrix()
     matrix.data = np.log1p(matrix.data)
     takers = np.bincount(matrix.indices, minlength=counted.n_items)
@@ -104,6 +104,8 @@ def _topics(counted: Interactions, vectors: np.ndarray, seed: int) -> np.ndarray
 
     The rest of the items, or those that no counted user took, are one topic.
     """
+    from sklearn.cluster import KMeans
+
     taken = counted.item_counts()
     most = np.argsort(-taken, kind="stable")[:N_TOPICS]
     if taken[most].sum() >= COVERED * taken.sum():
