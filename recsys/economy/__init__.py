@@ -1,0 +1,23 @@
+"""The attention economy: a feed whose books close, and who is shown what.
+
+Order of reading: `choice` (how a budget of minutes is divided), `market` (a frozen
+world), `rounds` (a round and its ledger), `rankers` (slates), `events` (the log that is
+drawn), `cleaning` (of it), `environment` (adaptors to gymnasium, an extra of their own,
+imported from its module). NumPy and SciPy only.
+"""
+
+from recsys.economy.choice import Shares, inattentive, nested_shares, shares
+from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
+from recsys.economy.events import (
+    Conversion,
+    FeedLog,
+    conversion,
+    draw_choices,
+    draw_log,
+    inverse_propensities,
+    labels,
+    purchase_chances,
+)
+from recsys.economy.market import World, planted_world
+from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
+from recsys.economy.rounds import Ledger, State, play_round, start, utilities
