@@ -91,12 +91,15 @@ class Feeds(VectorEnv):
         return _observed(self.world, self.state), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Show each user a slate; `final_obs` is what was seen before starting afresh."""
+        """Show each user a slate.
+
+        The info is the ledger, by name; `final_obs` is what was seen before starting afresh.
+        """
         _, ledger, after = play_round(self.world, self.state, actions)
         left = self.np_random.random(self.num_envs) >= after.weight
         self.rounds += 1
         cut = (self.rounds >= self.horizon) & ~left
-        done, info = left | cut, {"ledger": ledger}
+        done, info = left | cut, dict(vars(ledger))
         here = (~done).astype(float)
         self.state = State(
             after.fatigue * here[:, None], after.memory * here, np.ones(self.num_envs)
@@ -141,7 +144,7 @@ class Feed(gymnasium.Env):
         return _observed(self.world, self.state)[0], {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
-        """Show the slate."""
+        """Show the slate; the info is the ledger, by name."""
         slates = np.asarray(action)[None]
         _, ledger, after = play_round(self.world, self.state, slates)
         left = bool(self.np_random.random() >= after.weight[0])
@@ -149,7 +152,7 @@ class Feed(gymnasium.Env):
         self.rounds += 1
         cut = self.rounds >= self.horizon and not left
         observed = _observed(self.world, self.state)[0]
-        return observed, float(ledger.feed[0]), left, cut, {"ledger": ledger}
+        return observed, float(ledger.feed[0]), left, cut, dict(vars(ledger))
 
 
 def _observed(world: World, state: State) -> np.ndarray:
