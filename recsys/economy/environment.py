@@ -148,7 +148,7 @@ class Feed(gymnasium.Env):
         slates = np.asarray(action)[None]
         _, ledger, after = play_round(self.world, self.state, slates)
         left = bool(self.np_random.random() >= after.weight[0])
-        self.state = replace(after, weight=np.ones(1))
+        self.state = State(after.fatigue, after.memory, np.ones(1))
         self.rounds += 1
         cut = self.rounds >= self.horizon and not left
         observed = _observed(self.world, self.state)[0]

@@ -7,6 +7,7 @@ does. `planted_world` draws one.
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class World:
     def n_topics(self) -> int:
         return self.tastes.shape[1]
 
-    @property
+    @cached_property
     def n_creators(self) -> int:
         return int(self.creators.max()) + 1
 

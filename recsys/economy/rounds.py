@@ -163,7 +163,7 @@ def checked_slates(world: World, slates: np.ndarray) -> np.ndarray:
             f"slates: expected 1 to {largest} slots, got {slates.shape[1]}; the world has "
             f"{len(world.examination)} slots and {world.n_items} items"
         )
-    if slates.size and (slates.min() < 0 or slates.max() >= world.n_items):
+    if slates.min() < 0 or slates.max() >= world.n_items:
         row, slot = np.argwhere((slates < 0) | (slates >= world.n_items))[0].tolist()
         raise ValueError(
             f"slates: expected items from 0 to {world.n_items - 1}, got "
@@ -175,15 +175,14 @@ def checked_slates(world: World, slates: np.ndarray) -> np.ndarray:
 
 def _check_distinct(slates: np.ndarray) -> None:
     for first in range(0, len(slates), BLOCK):
-        slots = np.ascontiguousarray(slates[first : first + BLOCK].T)
-        for step in range(1, len(slots)):
-            twice = slots[step:] == slots[:-step]  # (n_slots - step, users)
-            if twice.any():
-                slot, row = np.argwhere(twice)[0].tolist()
-                raise ValueError(
-                    f"slates: expected no item twice in a slate, got item {slots[slot, row]}"
-                    f" twice for user {first + row}; rank without replacement"
-                )
+        ordered = np.sort(slates[first : first + BLOCK], axis=1)
+        twice = ordered[:, 1:] == ordered[:, :-1]  # (users, n_slots - 1)
+        if twice.any():
+            row, place = np.argwhere(twice)[0].tolist()
+            raise ValueError(
+                f"slates: expected no item twice in a slate, got item {ordered[row, place]} "
+                f"twice for user {first + row}; rank without replacement"
+            )
 
 
 def _promised(world: World, tastes: np.ndarray, state: State, slates: np.ndarray):
