@@ -93,7 +93,8 @@ class Feeds(VectorEnv):
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, ...]:
         """Show each user a slate.
 
-        The info is the ledger, by name; `final_obs` is what was seen before starting afresh.
+        The info is the ledger, by name; `final_obs` is what those who are done saw
+        before they started afresh.
         """
         _, ledger, after = play_round(self.world, self.state, actions)
         left = self.np_random.random(self.num_envs) >= after.weight
@@ -157,6 +158,4 @@ class Feed(gymnasium.Env):
 
 def _observed(world: World, state: State) -> np.ndarray:
     """Tastes, fatigue and remembered disappointment: (n_users, 2 n_topics + 1)."""
-    return np.concatenate(
-        [world.tastes, state.fatigue, state.memory[:, None]], axis=1
-    )
+    return np.concatenate([world.tastes, state.fatigue, state.memory[:, None]], axis=1)

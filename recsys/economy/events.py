@@ -75,7 +75,8 @@ class FeedLog:
 
     def rows(self, chosen: np.ndarray) -> FeedLog:
         """The rows that a mask or indices choose."""
-        return FeedLog(**{name: column[chosen] for name, column in self.columns().items()})
+        columns = self.columns()
+        return FeedLog(**{name: column[chosen] for name, column in columns.items()})
 
 
 def draw_choices(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -119,13 +120,7 @@ def draw_log(
     """
     divided, _, _ = play_round(world, state, slates)
     slates = np.asarray(slates)
-    if propensities is None:
-        propensities = np.full(slates.shape, np.nan)
-    if np.shape(propensities) != slates.shape:
-        raise ValueError(
-            f"propensities: expected one for each slot, {slates.shape}, got "
-            f"{np.shape(propensities)}"
-        )
+    propensities = _chances(propensities, slates.shape)
     rng = np.random.default_rng(seed)
     there = np.flatnonzero(rng.random(world.n_users) < state.weight)
     shape = (len(there), slates.shape[1])
@@ -135,7 +130,7 @@ def draw_log(
     done = _done(world, _kept(world, state, slates)[there], chosen, rng)
     columns = {"round": np.full(shape, round), "position": slots, "click": chosen}
     columns |= {"user": np.broadcast_to(there[:, None], shape), "item": slates[there]}
-    columns |= {"propensity": np.asarray(propensities)[there], "view": chosen | looked}
+    columns |= {"propensity": propensities[there], "view": chosen | looked}
     columns |= done | {"imputed": np.zeros(shape, dtype=bool)}
     return FeedLog(**{name: column.ravel() for name, column in columns.items()})
 
@@ -239,6 +234,18 @@ def conversion(log: FeedLog, click_chances: np.ndarray) -> Conversion:
         per_impression=float(bought.mean()),
         entire_space=float((bought / chances).mean()),
     )
+
+
+def _chances(propensities: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """One a slot; NaN where none were kept."""
+    if propensities is None:
+        return np.full(shape, np.nan)
+    if np.shape(propensities) != shape:
+        raise ValueError(
+            f"propensities: expected one for each slot, {shape}, got "
+            f"{np.shape(propensities)}; give them as `sampled_slates` does"
+        )
+    return np.asarray(propensities, dtype=float)
 
 
 def _kept(world: World, state: State, slates: np.ndarray) -> np.ndarray:

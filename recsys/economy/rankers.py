@@ -92,7 +92,10 @@ def sampled_slates(
     noise = np.random.default_rng(seed).gumbel(size=scaled.shape)
     order = np.argsort(-(scaled + noise), axis=1, kind="stable")
     ranked = np.take_along_axis(scaled, order, axis=1)
-    left = np.logaddexp.accumulate(ranked[:, ::-1], axis=1)[:, ::-1]  # log-sums from k on
+    from_last = np.logaddexp.accumulate(ranked[:, ::-1], axis=1)
+    left = from_last[
+        :, ::-1
+    ]  # (n_users, n_items), log-sums over a place and those below
     return order[:, :k], np.exp(ranked - left)[:, :k]
 
 

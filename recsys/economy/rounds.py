@@ -47,7 +47,7 @@ class State:
 class Ledger:
     """The books of a round: users, platform and creators.
 
-    Money and minutes count the users who are still there; utilities are those of one user.
+    Money and minutes count the users who are still there; a utility is one user's.
 
     Args:
         weight: float (n_users,), as the round began.
@@ -76,7 +76,7 @@ class Ledger:
     advertisers: float
 
     def gaps(self) -> dict[str, float]:
-        """By how much each identity fails, relative to what it adds up; 0 where it is empty."""
+        """By how much each identity fails, relative to the size of what it adds up."""
         spent = self.items.sum() + self.outside.sum()
         budget = self.budget * self.weight.sum()
         paid = self.creators.sum() + self.platform
@@ -139,8 +139,8 @@ def play_round(
         _play(world, world.tastes[rows], _rows(state, rows), slates[rows])
         for rows in (slice(i, i + BLOCK) for i in range(0, world.n_users, BLOCK))
     ]
-    played, items = _joined([users for users, _ in parts]), sum(made for _, made in parts)
-    ledger = _ledger(world, state, played, items)
+    played = _joined([users for users, _ in parts])
+    ledger = _ledger(world, state, played, sum(items for _, items in parts))
     divided = Shares(played["shares"], played["alone"], played["promised"])
     return divided, ledger, State(played["fatigue"], played["memory"], played["weight"])
 
@@ -153,7 +153,8 @@ def checked_slates(world: World, slates: np.ndarray) -> np.ndarray:
     """
     slates = np.asarray(slates)
     largest = min(len(world.examination), world.n_items)
-    if slates.ndim != 2 or len(slates) != world.n_users or slates.dtype.kind not in "iu":
+    whole = slates.dtype.kind in "iu"
+    if not whole or slates.ndim != 2 or len(slates) != world.n_users:
         raise ValueError(
             f"slates: expected whole numbers of shape ({world.n_users} users, slots), got "
             f"{slates.dtype} of shape {slates.shape}; give each user a row of item indices"
@@ -186,7 +187,7 @@ def _check_distinct(slates: np.ndarray) -> None:
 
 
 def _promised(world: World, tastes: np.ndarray, state: State, slates: np.ndarray):
-    """What each slot promises, (n_users, n_slots), and where its topic stands in tastes."""
+    """What each slot promises and where in tastes its topic stands: (n_users, n_slots)."""
     slots = np.ascontiguousarray(slates.T)  # (n_slots, n_users): sums run along users
     places = np.take(world.topics, slots)
     places += np.arange(len(tastes)) * world.n_topics

@@ -76,7 +76,12 @@ def test_who_is_done_starts_afresh_in_the_same_step(world):
 def test_a_policy_of_another_shape_is_refused(world):
     many, one = Feeds(world), Feed(world)
     many.reset(seed=0), one.reset(seed=0)
-    for step, action in ((many.step, np.arange(5)), (one.step, np.arange(6)), (one.step, np.zeros(5, int)), (one.step, 3)):
+    for step, action in (
+        (many.step, np.arange(5)),
+        (one.step, np.arange(6)),
+        (one.step, np.zeros(5, int)),
+        (one.step, 3),
+    ):
         with pytest.raises(ValueError, match="^slates: expected"):
             step(action)
     with pytest.raises(ValueError, match="^user: expected from 0 to 5, got 6"):

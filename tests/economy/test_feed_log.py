@@ -123,7 +123,8 @@ def dirty(drawn):
 
 
 def same(one, other):
-    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(one.columns().values(), other.columns().values(), strict=True))
+    pairs = zip(one.columns().values(), other.columns().values(), strict=True)
+    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
 
 
 def test_cleaning_takes_what_was_put_in(drawn, dirty):

@@ -17,13 +17,17 @@ def worlds(draw):
     """A small world in any corner: one user, one item, no advert, nobody leaves, everybody does."""
     number = st.floats(0, 3)
     counts = {name: draw(st.integers(1, 6)) for name in ("n_users", "n_items", "n_topics", "n_creators", "n_slots")}
-    numbers = {name: draw(number) for name in ("load", "nuisance", "price", "fatigue_gain", "memory_gain", "attachment")}
+    numbers = {
+        name: draw(number) for name in ("load", "nuisance", "price", "fatigue_gain", "memory_gain", "attachment")
+    }
     numbers |= {name: draw(st.floats(0, 1)) for name in ("creators_share", "fatigue_kept", "memory_kept")}
     numbers |= {"leave": draw(st.sampled_from([-np.inf, -1.0, np.inf])), "temperature": draw(st.floats(0.02, 10))}
     numbers |= {"minutes": draw(st.sampled_from([0.0, 1.0, 90.0])), "outside": draw(st.floats(-30, 30))}
     world = planted_world(**counts, seed=draw(st.integers(0, 99)), **numbers)
     paid = np.where(np.arange(world.n_items) % 3 == 0, draw(number), 0)
-    return replace(world, fees=paid, tastes=world.tastes * draw(st.floats(0, 20)), lure=world.lure * draw(st.floats(-2, 5)))
+    return replace(
+        world, fees=paid, tastes=world.tastes * draw(st.floats(0, 20)), lure=world.lure * draw(st.floats(-2, 5))
+    )
 
 
 def drawn_slates(world, seed=0, k=None):
@@ -110,7 +114,9 @@ def test_a_round_leaves_its_arguments_alone():
     state, slates = start(world), drawn_slates(world)
     kept = [array.copy() for array in (state.fatigue, state.memory, state.weight, slates)]
     play_round(world, state, slates)
-    assert all(np.array_equal(a, b) for a, b in zip(kept, (state.fatigue, state.memory, state.weight, slates), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(kept, (state.fatigue, state.memory, state.weight, slates), strict=True)
+    )
 
 
 def test_a_million_drawn_choices_are_what_the_shares_expect():
