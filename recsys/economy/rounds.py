@@ -135,12 +135,8 @@ def play_round(
         ValueError: slates that `utilities` refuses.
     """
     slates = checked_slates(world, slates)
-    parts = [
-        _play(world, world.tastes[rows], _rows(state, rows), slates[rows])
-        for rows in (slice(i, i + BLOCK) for i in range(0, world.n_users, BLOCK))
-    ]
-    played = _joined([users for users, _ in parts])
-    ledger = _ledger(world, state, played, sum(items for _, items in parts))
+    played, items = _played(world, state, slates)
+    ledger = _ledger(world, state, played, items)
     divided = Shares(played["shares"], played["alone"], played["promised"])
     return divided, ledger, State(played["fatigue"], played["memory"], played["weight"])
 
@@ -197,6 +193,25 @@ def _promised(world: World, tastes: np.ndarray, state: State, slates: np.ndarray
     return promised.T, places.T
 
 
+def _played(
+    world: World, state: State, slates: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """`_play` for all users, a block at a time."""
+    if world.n_users <= BLOCK:
+        return _play(world, world.tastes, state, slates)
+    played, items = {}, np.zeros(world.n_items)
+    for first in range(0, world.n_users, BLOCK):
+        rows = slice(first, first + BLOCK)
+        part = State(state.fatigue[rows], state.memory[rows], state.weight[rows])
+        users, made = _play(world, world.tastes[rows], part, slates[rows])
+        items += made
+        for name, column in users.items():
+            if name not in played:
+                played[name] = np.empty((world.n_users, *column.shape[1:]))
+            played[name][rows] = column
+    return played, items
+
+
 def _play(
     world: World, tastes: np.ndarray, state: State, slates: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -241,10 +256,10 @@ def _realised(
     world: World, divided: Shares, kept: np.ndarray, examined: np.ndarray
 ) -> np.ndarray:
     """What was taken and what it gave, less the price of concentration: (n_users,)."""
-    gained = (divided.items * kept).sum(axis=1) + divided.outside * world.outside
-    informed = _times_log(divided.items, examined).sum(axis=1)
-    informed += _times_log(divided.outside, 1)
-    return gained - world.temperature * informed
+    price = world.temperature  # of a nat of concentration
+    each = kept - price * _log(divided.items / examined)  # (n_users, n_slots)
+    other = world.outside - price * _log(divided.outside)
+    return (divided.items * each).sum(axis=1) + divided.outside * other
 
 
 def _ledger(
@@ -269,19 +284,9 @@ def _ledger(
     )
 
 
-def _rows(state: State, rows: slice) -> State:
-    return State(state.fatigue[rows], state.memory[rows], state.weight[rows])
-
-
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _times_log(share: np.ndarray, habit: np.ndarray | float) -> np.ndarray:
-    """share log(share / habit), 0 where the share is 0."""
-    return share * np.log(np.maximum(share, 1e-300) / habit)
+def _log(ratio: np.ndarray) -> np.ndarray:
+    """The logarithm, finite at 0, where a share of 0 takes it away."""
+    return np.log(np.maximum(ratio, 1e-300))
 
 
 def _relative(gap: float, size: float) -> float:
