@@ -76,7 +76,10 @@ class Ledger:
     advertisers: float
 
     def gaps(self) -> dict[str, float]:
-        """By how much each identity fails, relative to the size of what it adds up."""
+        """By how much each identity fails, relative to the size of what it adds up.
+
+        Utilities have no zero of their own: the temperature is added to their size.
+        """
         spent = self.items.sum() + self.outside.sum()
         budget = self.budget * self.weight.sum()
         paid = self.creators.sum() + self.platform
@@ -111,10 +114,10 @@ def utilities(world: World, state: State, slates: np.ndarray) -> np.ndarray:
         Float (n_users, n_slots).
 
     Raises:
-        ValueError: slates of another shape or dtype, or an item that is unknown or twice
-            in a slate.
+        ValueError: a state of another world, slates of another shape or dtype, or an item
+            that is unknown or twice in a slate.
     """
-    slates = checked_slates(world, slates)
+    slates = _checked(world, state, slates)
     return _promised(world, world.tastes, state, slates)[0]
 
 
@@ -132,21 +135,22 @@ def play_round(
         The shares of slots and outside, the books, and the state after the round.
 
     Raises:
-        ValueError: slates that `utilities` refuses.
+        ValueError: a state or slates that `utilities` refuses.
     """
-    slates = checked_slates(world, slates)
+    slates = _checked(world, state, slates)
     played, items = _played(world, state, slates)
     ledger = _ledger(world, state, played, items)
     divided = Shares(played["shares"], played["alone"], played["promised"])
     return divided, ledger, State(played["fatigue"], played["memory"], played["weight"])
 
 
-def checked_slates(world: World, slates: np.ndarray) -> np.ndarray:
-    """Require one slate a user, of known items, none of them twice.
-
-    Raises:
-        ValueError: another shape or dtype, or the first slate with such an item.
-    """
+def _checked(world: World, state: State, slates: np.ndarray) -> np.ndarray:
+    """Require one slate a user, of known items, none twice, and a state of this world."""
+    if state.fatigue.shape != world.tastes.shape:
+        raise ValueError(
+            f"state: expected fatigue of shape {world.tastes.shape}, as tastes, got "
+            f"{state.fatigue.shape}; begin with `start(world)`"
+        )
     slates = np.asarray(slates)
     largest = min(len(world.examination), world.n_items)
     whole = slates.dtype.kind in "iu"

@@ -196,6 +196,11 @@ def test_a_bad_world_is_named(name, value):
         replace(SMALL, **{name: value})
 
 
+def test_a_state_of_another_world_is_named():
+    with pytest.raises(ValueError, match="^state: expected .*got .*begin with"):
+        play_round(SMALL, start(planted_world(4, 12, n_slots=4)), drawn_slates(SMALL))
+
+
 def test_a_world_without_items_or_users_is_refused():
     with pytest.raises(ValueError, match="^n_items: expected at least 1"):
         planted_world(3, 0)
