@@ -69,6 +69,14 @@ def test_a_disappointed_click_is_left_early_more_often(drawn):
     assert early[bad].mean() > 2 * early[good].mean()
 
 
+def test_a_lure_brings_clicks_and_no_purchases(drawn):
+    world, slates, _, _ = drawn
+    louder = replace(world, lure=world.lure + 1)
+    truth = purchase_chances(world, start(world), slates)
+    assert purchase_chances(louder, start(louder), slates) == pytest.approx(truth, rel=1e-12)
+    assert (play_round(louder, start(louder), slates)[0].outside < play_round(world, start(world), slates)[0].outside).all()
+
+
 def test_conversion_over_the_entire_space_finds_the_planted_truth(drawn):
     world, slates, _, log = drawn
     chances = play_round(world, start(world), slates)[0].items[log.user, log.position]
