@@ -34,7 +34,8 @@ book: setup
 	$(BIN)/python -m recsys.book.build
 
 lab: setup
-	$(BIN)/jupyter lab
+	$(BIN)/recsys lab
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/lab
 
 bench: setup
 	$(BIN)/python bench/run.py

@@ -1,10 +1,11 @@
-"""What every test shares: one thread, no progress bars, and the real data loaded once."""
+"""What every test shares: one thread, no progress bars, strict claims, and the real data loaded once."""
 
 import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RECSYS_QUIET", "1")
+os.environ.setdefault("RECSYS_STRICT", "1")
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The book's small Sphinx extension: claim and cited numbers."""
+"""The book's small Sphinx extension: claim and cited numbers, and what its download buttons give."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from docutils import nodes
 
 from recsys.book.claimed import agrees, as_written, read_claims
+from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
+from recsys.book.root import notebooks
 
 
 def claim_role(name, rawtext, text, lineno, inliner, options=None, content=None):
@@ -46,7 +48,17 @@ def without_thebe(app, pagename, templatename, context, doctree):
         context[kind] = [asset for asset in context.get(kind, []) if kept(asset)]
 
 
+def offer_lab_notebooks(app, exception):
+    """The download button of a chapter gives the notebook that JupyterLab renders by itself."""
+    if exception is None and app.builder.name == "html":
+        at, given = Path(app.srcdir), Path(app.outdir) / "_sources" / "notebooks"
+        book = read_book(at)
+        for notebook in notebooks(at):
+            (given / notebook.name).write_text(as_json(lab_notebook(notebook, book)), "utf-8")
+
+
 def setup(app):
+    app.connect("build-finished", offer_lab_notebooks)
     app.connect("html-page-context", without_thebe, priority=900)
     app.add_role("claim", claim_role)
     app.add_role("cited", cited_role)

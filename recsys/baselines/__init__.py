@@ -4,6 +4,7 @@ By what they count: `popularity`, `frequency`, `transitions`, `ngram`, `neighbou
 by what they solve for: `ease`, `als`; `basket_ranker` trains trees on what `proposals` proposes,
 `content` weighs article vectors without training, `blend` adds several up. All have
 `fit(interactions)` and `score(users, history=None)`. `bm25` ranks documents for a query instead.
+`usual_baselines` names those that a new log is read with first.
 All are NumPy and SciPy but the trees, which are scikit-learn's.
 
 Scores may tie; the rule that orders ties belongs to the ranking (`recsys.evaluation.TIE_RULE`).
@@ -21,6 +22,7 @@ from recsys.baselines.popularity import Popularity
 from recsys.baselines.tifu_knn import TIFUKNN
 from recsys.baselines.transitions import Markov, TransitionCounter
 from recsys.baselines.up_cf import UPCF
+from recsys.baselines.usual import usual_baselines
 from recsys.recommender import recency_matrix
 
 __all__ = [
@@ -37,4 +39,5 @@ __all__ = [
     "TransitionCounter",
     "UserKNN",
     "recency_matrix",
+    "usual_baselines",
 ]

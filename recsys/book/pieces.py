@@ -44,7 +44,7 @@ Pieces = Mapping[str, Callable[[], dict] | After]
 
 def make(
     directory: Path, made_from: dict, pieces: Pieces, say: Say
-) -> tuple[dict[str, dict], float]:
+) -> tuple[dict[str, dict], dict[str, float]]:
     """Have every piece: read what is kept, make what is not, wait for what others make.
 
     Args:
@@ -55,7 +55,7 @@ def make(
 
     Returns:
         What each returned, by name, as JSON gives it back; and the processor seconds
-        that all of them took when they were made.
+        that each took when it was made.
 
     Raises:
         ValueError: a piece that needs one which does not stand before it.
@@ -79,7 +79,7 @@ def make(
                 continue  # another process makes it
         if len(done) == before:
             time.sleep(WAIT)
-    seconds = sum(piece["seconds"] for piece in done.values())
+    seconds = {name: done[name]["seconds"] for name in pieces}
     return {name: done[name]["result"] for name in pieces}, seconds
 
 

@@ -162,20 +162,19 @@ def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     """
     module = _module(at, name)
     made_from = fingerprint(at, name)
-    done, seconds = {}, 0.0
+    done, took = {}, {}
     if hasattr(module, "pieces"):
         kept = at / ".reproduce" / "pieces" / name
         from_here = fingerprint(at, name, ["pieces"])
-        done, seconds = pieces.make(
-            kept, from_here, module.pieces(module.CONFIG), say
-        )
+        done, took = pieces.make(kept, from_here, module.pieces(module.CONFIG), say)
     start = pieces.processor_seconds()
     result = module.run(module.CONFIG, *([done] if done else []))
-    seconds += pieces.processor_seconds() - start
+    seconds = sum(took.values()) + pieces.processor_seconds() - start
     artefact = {
         "made_from": made_from,
         "config": module.CONFIG,
         "seconds": round(seconds, 1),
+        **({"longest piece": max(took.values())} if took else {}),
         "result": result,
     }
     path = _artefact(at, name)

@@ -1,4 +1,4 @@
-"""The command line: `recsys doctor`, `data`, `train`, `recommend`, `reproduce`.
+"""The command line: `recsys doctor`, `data`, `train`, `evaluate`, `recommend` and more.
 
 Each calls a room below.
 """
@@ -10,6 +10,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from recsys.cli.options import (
+    DataOption,
+    FrameworkOption,
+    ItemOption,
+    LengthOption,
+    RunArgument,
+    SeenOption,
+    TimeOption,
+    UnitOption,
+    UserOption,
+    ValueOption,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -99,10 +112,15 @@ def data_card(
 @app.command("train")
 def train_command(
     model: Annotated[str, typer.Argument(help="sasrec or factorisation.")],
-    data: Annotated[str, typer.Option(help="A name from `recsys data list`.")],
+    data: DataOption,
     to: Annotated[
         Path, typer.Option(help="Directory for the state and the weights of this run.")
     ],
+    user: UserOption = None,
+    item: ItemOption = None,
+    time: TimeOption = None,
+    value: ValueOption = None,
+    time_unit: UnitOption = None,
     epochs: Annotated[
         int, typer.Option(help="In place of the model's own number.")
     ] = None,
@@ -113,30 +131,84 @@ def train_command(
 
     Ctrl-C is safe; the same command goes on.
     """
+    from recsys.cli.log import Log
     from recsys.cli.train import train
 
-    raise typer.Exit(train(model, data, to, epochs, log, framework))
+    read = _or_fail(Log, data, user, item, time, value, time_unit)
+    raise typer.Exit(train(model, read, to, epochs, log, framework))
+
+
+@app.command("evaluate")
+def evaluate_command(
+    directory: RunArgument = None,
+    data: DataOption = None,
+    user: UserOption = None,
+    item: ItemOption = None,
+    time: TimeOption = None,
+    value: ValueOption = None,
+    time_unit: UnitOption = None,
+    k: LengthOption = 10,
+    seen: SeenOption = False,
+    framework: FrameworkOption = "",
+) -> None:
+    """Print a table of baselines and the model on the test part, with intervals.
+
+    A run knows its log; --data and the columns are for a file that has moved.
+
+    Without a run the baselines are asked alone.
+    """
+    from recsys.cli.evaluate import evaluate
+
+    columns = dict(user=user, item=item, time=time, value=value, time_unit=time_unit)
+    raise typer.Exit(evaluate(directory, k, seen, framework, {"data": data, **columns}))
 
 
 @app.command("recommend")
 def recommend_command(
-    directory: Annotated[
-        Path, typer.Argument(help="Where `recsys train` left its weights.")
-    ],
-    user: Annotated[str, typer.Argument(help="An id of the data set.")],
-    k: Annotated[int, typer.Option(help="Length of the list.")] = 10,
-    seen: Annotated[
-        bool, typer.Option(help="Items of the history may come again.")
-    ] = False,
-    framework: Annotated[
-        str,
-        typer.Option(help="torch or paddle; what trained the weights, if not given."),
-    ] = "",
+    directory: RunArgument,
+    who: Annotated[str, typer.Argument(metavar="USER", help="An id of the log.")],
+    data: DataOption = None,
+    user: UserOption = None,
+    item: ItemOption = None,
+    time: TimeOption = None,
+    value: ValueOption = None,
+    time_unit: UnitOption = None,
+    k: LengthOption = 10,
+    seen: SeenOption = False,
+    framework: FrameworkOption = "",
 ) -> None:
-    """List what one user would be shown next, with the events that speak for each item."""
+    """List what one user would be shown next, with the events that speak for each item.
+
+    A run knows its log; --data and the columns are for a file that has moved.
+    """
     from recsys.cli.recommend import recommend
 
-    raise typer.Exit(recommend(directory, user, k, seen, framework))
+    columns = dict(user=user, item=item, time=time, value=value, time_unit=time_unit)
+    raise typer.Exit(
+        recommend(directory, who, k, seen, framework, {"data": data, **columns})
+    )
+
+
+@app.command("pays")
+def pays_command(
+    data: DataOption,
+    after_a_cut: Annotated[
+        bool, typer.Option(help="Ask for all after one date, not for each last event.")
+    ] = False,
+    settings: Annotated[int, typer.Option(help="Drawn for each arm.")] = 12,
+    seeds: Annotated[int, typer.Option(help="Of the networks.")] = 5,
+    seen: SeenOption = False,
+    user: UserOption = None,
+    item: ItemOption = None,
+    time: TimeOption = None,
+    value: ValueOption = None,
+    time_unit: UnitOption = None,
+) -> None:
+    """Ask of one log what the book asks: does attention pay? Takes minutes to hours."""
+    from recsys.cli.pays import pays
+
+    columns = dict(user=user, item=item, time=time, value=value, time_unit=time_unit)
+    raise typer.Exit(pays({"data": data, **columns}, after_a_cut, settings, seeds, seen))
 
 
 @app.command()
@@ -216,6 +288,25 @@ def reproduce(
     raise typer.Exit(0 if record["ok"] and page else 1)
 
 
+@app.command("lab")
+def lab_command(
+    empty: Annotated[
+        bool, typer.Option(help="Text and exercises only, the code left to the reader.")
+    ] = False,
+) -> None:
+    """Write the chapters as notebooks that JupyterLab renders by itself.
+
+    What you have changed in one is kept; rename it to get the book's beside it.
+    """
+    from recsys.book.lab import FOLDERS, write_notebooks
+    from recsys.book.root import root
+
+    written, kept = write_notebooks(_or_fail(root), empty)
+    typer.echo(f"{FOLDERS[empty]}: {len(written)} notebooks written")
+    for path in kept:
+        typer.echo(f"{path.name} has changes of yours and is kept; rename it for the book's")
+
+
 def _fetched(name: str, asked_for: bool = False) -> bool:
     """Fetch a data set and say where it is; false where one that is wanted can't be had."""
     from recsys.data import DataError, entry, fetch
@@ -243,6 +334,6 @@ def _or_fail(function, *arguments):
 
     try:
         return function(*arguments)
-    except (DataError, FileNotFoundError) as error:
+    except (DataError, FileNotFoundError, ValueError) as error:
         typer.echo(f"recsys: {error}", err=True)
         sys.exit(1)

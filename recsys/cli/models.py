@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from recsys.cli.log import COLUMNS, Log
 from recsys.data import Interactions
+from recsys.neural.recommender import log_digest, settings_of
 
 STATE, WEIGHTS, RUN = "state.safetensors", "weights.safetensors", "run.json"
 """What a run's directory holds: state, weights, and which model and data they belong to."""
@@ -79,27 +83,45 @@ def usable(log: Interactions, model: str, data: str) -> Interactions:
     return taken
 
 
-def write_run(directory: Path, model: str, data: str, framework: str) -> None:
+def write_run(
+    directory: Path, model: str, log: Log, framework: str, fitted: Interactions
+) -> None:
     """Note beside the weights what they belong to.
 
     Args:
         directory: of the run.
         model: one of `MODELS`.
-        data: a name of the catalogue.
+        log: what was read.
         framework: what trained it.
+        fitted: the rows that it learnt from, of which a hash is kept.
     """
-    run = {"model": model, "data": data, "framework": framework}
+    run = {
+        "model": model,
+        "framework": framework,
+        "fitted": log_digest(fitted),
+        **log.note(),
+    }
     (directory / RUN).write_text(json.dumps(run) + "\n", "utf-8")
 
 
-def read_run(directory: Path) -> dict[str, str]:
+@dataclass(frozen=True)
+class Run:
+    """What `write_run` noted; `fitted` is empty in a note of earlier versions."""
+
+    model: str
+    log: Log
+    framework: str
+    fitted: str = ""
+
+
+def read_run(directory: Path) -> Run:
     """Read what `write_run` noted.
 
     Args:
         directory: of the run.
 
     Returns:
-        Model, data and framework, by these names.
+        Model, log, framework and hash of the rows.
 
     Raises:
         ValueError: no run has ended there, or the note can't be read.
@@ -107,14 +129,38 @@ def read_run(directory: Path) -> dict[str, str]:
     path = directory / RUN
     try:
         run = json.loads(path.read_text("utf-8"))
-        return {name: str(run[name]) for name in ("model", "data", "framework")}
+        log = Log(**{name: run[name] for name in ("data", *COLUMNS) if name in run})
+        return Run(run["model"], log, run["framework"], run.get("fitted", ""))
     except FileNotFoundError as error:
         raise ValueError(
             f"{directory}: expected {RUN} and {WEIGHTS} of a training that has ended, got none; "
             f"recsys train MODEL --data NAME --to {directory} writes them"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected model, data and framework, got {error}; "
             "call the same recsys train again"
         ) from error
+
+
+def trained(
+    directory: Path, run: Run, framework: str, interactions: Interactions
+) -> Any:
+    """Load the weights of a run.
+
+    Args:
+        directory: of the run.
+        run: its note.
+        framework: what serves; the one that trained, if empty.
+        interactions: what it recommends from.
+
+    Returns:
+        The recommender.
+
+    Raises:
+        ValueError: weights of other items, or not whole.
+        OSError: no weights.
+    """
+    kind = recommender_class(run.model, framework or run.framework)
+    config = settings_of(directory / WEIGHTS, kind.config_class)
+    return kind(config).load(directory / WEIGHTS, interactions)

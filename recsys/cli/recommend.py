@@ -1,22 +1,21 @@
 """`recsys recommend`: what a trained model would show one user next, and why.
 
-A reason given is a difference that was computed, not a weight that was read: each event of the
-history is left out in turn, the user is scored again, and an event is a reason for an item if the
-item's score falls without it. A score counts by its lead over the mean score of all items, so
-that what moves every item alike is no reason for any.
+The reasons are those of `recsys.trust.leave_out`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from recsys.cli.models import WEIGHTS, read_run, recommender_class, usable
-from recsys.data import DataError, Dataset, Interactions, load
+from recsys.cli.models import read_run, recommender_class, trained, usable
+from recsys.data import DataError, Interactions
 from recsys.evaluation import recommend as best_items
-from recsys.neural.recommender import settings_of
+from recsys.trust import losses_without
 
 NAMES = ("title", "headline", "name")
 """Columns of an item table that say what an item is."""
@@ -25,22 +24,28 @@ N_REASONS = 2
 
 
 def recommend(
-    directory: Path, user: str, k: int = 10, seen: bool = False, framework: str = ""
+    directory: Path,
+    user: str,
+    k: int = 10,
+    seen: bool = False,
+    framework: str = "",
+    options: Mapping[str, str | None] = {},
 ) -> int:
     """Print the k best items for a user, each with the events that speak for it.
 
     Args:
         directory: of a run of `recsys train` that has ended.
-        user: an id of the data set it was trained on.
+        user: an id of the log it was trained on.
         k: length of the list.
         seen: whether items of the user's history may be recommended again.
         framework: what serves; the one that trained, if empty.
+        options: what of the run's log is said anew, such as where the file is now.
 
     Returns:
         The exit status: 0, or 1 after an error, which was said in one line.
     """
     try:
-        _recommend(Path(directory), user, k, seen, framework)
+        _recommend(Path(directory), user, k, seen, framework, options)
     except (DataError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"recsys: {error}", file=sys.stderr)
         return 1
@@ -48,15 +53,14 @@ def recommend(
 
 
 def _recommend(
-    directory: Path, user: str, k: int, seen: bool, framework: str
+    directory: Path, user: str, k: int, seen: bool, framework: str, options: Mapping
 ) -> None:
     run = read_run(directory)
-    framework = framework or run["framework"]
-    kind = recommender_class(run["model"], framework)
-    data = load(run["data"])
-    log = usable(data.interactions, run["model"], run["data"])
-    config = settings_of(directory / WEIGHTS, kind.config_class)
-    recommender = kind(config).load(directory / WEIGHTS, log)
+    recommender_class(run.model, framework or run.framework)
+    source = run.log.with_options(**options)
+    data = source.read()
+    log = usable(data.interactions, run.model, source.name)
+    recommender = trained(directory, run, framework, log)
     users = log.user_index([_id_like(log.user_ids, user)])
     history = log.of_users(users)
     exclude = None if seen else "seen"
@@ -64,12 +68,13 @@ def _recommend(
     losses = losses_without(recommender, users[0], history)
     rule = "may come again" if seen else "are left out"
     print(
-        f"{k} items for user {user} of {run['data']}, by {kind.__name__} in {framework}; "
+        f"{k} items for user {user} of {source.name}, by {type(recommender).__name__} "
+        f"in {framework or run.framework}; "
         f"the {len(np.unique(history.items)):,} items of the history {rule}"
     )
     for place, item in enumerate(best, start=1):
-        print(f"{place:>3}  {_name(data, log, item)}")
-        for text in _reasons(data, history, losses[:, item]):
+        print(f"{place:>3}  {_name(data.items, log, item)}")
+        for text in _reasons(data.items, history, losses[:, item]):
             print(f"       {text}")
     print(
         "Behind an event: by how much the item's lead over the mean score of all items falls "
@@ -77,42 +82,24 @@ def _recommend(
     )
 
 
-def losses_without(recommender, user: int, history: Interactions) -> np.ndarray:
-    """How much of its lead each item loses when one event of a history is left out.
-
-    Args:
-        recommender: fitted, over the items of `history`.
-        user: index in the fitted log.
-        history: of this user alone, n events.
-
-    Returns:
-        (n, n_items); the lead of an item is its score minus the mean score of all items.
-    """
-    n = len(history)
-    copies = history.of_users(np.zeros(n + 1, dtype=np.int64))
-    place = np.arange(len(copies)) - n * copies.users  # of an event in its copy
-    kept = copies.select(place != copies.users)  # the last copy is whole
-    scores = recommender.score(np.full(n + 1, user), kept)  # (n + 1, n_items)
-    leads = scores - scores.mean(axis=1, keepdims=True)
-    return leads[n] - leads[:n]
-
-
-def _reasons(data: Dataset, history: Interactions, losses: np.ndarray) -> list[str]:
+def _reasons(
+    items: pd.DataFrame, history: Interactions, losses: np.ndarray
+) -> list[str]:
     """The events whose absence costs an item most, as far as it costs anything."""
     order = np.argsort(-losses, kind="stable")[:N_REASONS]
     return [
-        f"{losses[event]:+.2f}  {_name(data, history, history.items[event])}"
+        f"{losses[event]:+.2f}  {_name(items, history, history.items[event])}"
         for event in order
         if losses[event] > 0
     ]
 
 
-def _name(data: Dataset, log: Interactions, item: int) -> str:
+def _name(items: pd.DataFrame, log: Interactions, item: int) -> str:
     """What the item is called in its table, or its id."""
     item_id = log.item_ids[item]
     for column in NAMES:
-        if column in data.items:
-            return f"{data.items[column].loc[item_id]} ({item_id})"
+        if column in items:
+            return f"{items[column].loc[item_id]} ({item_id})"
     return str(item_id)
 
 

@@ -1,4 +1,6 @@
-"""`recsys train`: train a model of the book on a data set of the catalogue, from a terminal.
+"""`recsys train`: train a model of the book on a log, from a terminal.
+
+The log is a data set of the catalogue, or a file of one's own.
 
 A directory holds one run: `state.safetensors` while it trains, from which the same command
 goes on, and `weights.safetensors` at its end. The model sees the train and validation parts
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from recsys.cli.log import Log
 from recsys.cli.models import (
     STATE,
     WEIGHTS,
@@ -22,12 +25,12 @@ from recsys.cli.models import (
     usable,
     write_run,
 )
-from recsys.data import DataError, load
+from recsys.data import DataError
 
 
 def train(
     model: str,
-    data: str,
+    data: Log,
     to: Path,
     epochs: int | None = None,
     log: Path | None = None,
@@ -37,7 +40,7 @@ def train(
 
     Args:
         model: one of `MODELS`.
-        data: a name of the catalogue.
+        data: what is read.
         to: directory of the state and the weights, made where it is missing.
         epochs: in place of the model's own number.
         log: directory for TensorBoard.
@@ -64,7 +67,7 @@ def train(
 
 def _train(
     model: str,
-    data: str,
+    data: Log,
     to: Path,
     epochs: int | None,
     log: Path | None,
@@ -73,12 +76,12 @@ def _train(
     kind = recommender_class(model, framework)
     from recsys.evaluation import leave_last_out
 
-    split = leave_last_out(usable(load(data).interactions, model, data))
+    split = leave_last_out(usable(data.read().interactions, model, data.name))
     fitted = split.train_and_validation
     config = _with(kind.config_class(), epochs)
     recommender = kind(config, to / STATE, log)
     print(
-        f"Training {model} on {data}: {len(fitted):,} of {len(split.interactions):,} events, the train and "
+        f"Training {model} on {data.name}: {len(fitted):,} of {len(split.interactions):,} events, the train and "
         f"validation parts of {split.protocol}",
         flush=True,
     )
@@ -86,12 +89,13 @@ def _train(
         recommender.fit(fitted)
     weights = to / WEIGHTS
     recommender.save(weights)
-    write_run(to, model, data, framework)
+    write_run(to, model, data, framework, fitted)
     result = recommender.result
     print(
         f"{'Finished' if said.lines else 'Was finished already'}: after epoch {len(result.losses)}, "
         f"{result.steps:,} steps, mean loss {result.losses[-1]:.4f}; weights in {weights}"
     )
+    print(f"To compare it: recsys evaluate {shlex.quote(str(to))}")
     print(f"To see a list: recsys recommend {shlex.quote(str(to))} USER")
     print(
         f"To load them: {kind.__name__}(settings_of(path, {type(config).__name__})).load(path, interactions); "
@@ -116,14 +120,14 @@ def _with(config, epochs: int | None):
 
 def _command(
     model: str,
-    data: str,
+    data: Log,
     to: Path,
     epochs: int | None,
     log: Path | None,
     framework: str,
 ) -> str:
     """The command that goes on where this one stopped: the same again."""
-    words = ["recsys", "train", model, "--data", data, "--to", str(to)]
+    words = ["recsys", "train", model, *data.words(), "--to", str(to)]
     words += [] if epochs is None else ["--epochs", str(epochs)]
     words += [] if log is None else ["--log", str(log)]
     words += [] if framework == "torch" else ["--framework", framework]

@@ -4,7 +4,7 @@
 documents without readers, `load_static_embeddings` for vectors of tokens,
 `load_impressions` for what was shown together. Places are tried in order
 (cache, mirror, official address, a file in a published wheel) and every copy is
-held against the same content hash.
+held against the same content hash. `read_log` reads a file of one's own.
 """
 
 from recsys.data.cards import card
@@ -20,6 +20,7 @@ from recsys.data.loading import (
     load_static_embeddings,
     load_texts,
 )
+from recsys.data.own_log import read_log
 from recsys.data.sources.mind import read_mind
 from recsys.data.texts import StaticEmbeddings, Texts
 
@@ -43,6 +44,7 @@ __all__ = [
     "load_impressions",
     "load_static_embeddings",
     "load_texts",
+    "read_log",
     "read_mind",
     "where",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from recsys.data.columns import (
@@ -26,6 +27,7 @@ from recsys.data.columns import (
     whole_numbers,
 )
 from recsys.data.errors import DataError
+from recsys.data.frames import log_columns
 
 TIME_UNITS = (*DATE_CODES, "step")
 NUMBER_FIRST = "number the ids first, or remove the row"
@@ -122,6 +124,45 @@ class Interactions(Table):
         return cls(
             user_index, item_index, values, counted, user_ids, item_ids, time_unit
         )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        user: str = "user",
+        item: str = "item",
+        time: str = "time",
+        value: str | None = None,
+        *,
+        time_unit: str = "second",
+        source: str = "frame",
+    ) -> Interactions:
+        """Read a pandas table of one's own, a row an event.
+
+        Rows are put in the order of time, before it is rounded; those of one time keep
+        theirs.
+
+        Args:
+            frame: any columns; four of them are read.
+            user: the column of user ids: whole numbers, text, or dates, which become
+                text.
+            item: the column of item ids, likewise.
+            time: the column of times: numbers in `time_unit`; or dates, of pandas or as
+                text of ISO 8601, in UTC where they name no zone. Fractions are rounded
+                down.
+            value: the column of finite numbers, a rating or a quantity; None counts 1.
+            time_unit: "second", "day" or "step", in which the result is counted; or
+                "millisecond", for numbers that become seconds.
+            source: what the message of an error starts with.
+
+        Raises:
+            DataError: a column is missing, or an id, a time or a value; it names the
+                first such row by its label in the frame's index, and the mend.
+        """
+        names = {"user": user, "item": item, "time": time}
+        if value is not None:
+            names["value"] = value
+        return cls(**log_columns(frame, names, time_unit, source))
 
     @classmethod
     def from_sequences(

@@ -38,6 +38,7 @@ from recsys.evaluation.ranking import (
     sampled_hits,
     top_k,
 )
+from recsys.evaluation.reference import leads
 from recsys.evaluation.splits import (
     TIE_BREAK,
     TIE_BREAKS,
@@ -88,6 +89,7 @@ __all__ = [
     "holm",
     "intra_list_diversity",
     "last_basket",
+    "leads",
     "leave_last_out",
     "moderators",
     "ndcg",

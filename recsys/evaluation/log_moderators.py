@@ -6,18 +6,16 @@ where the newest item changes what the rest of the history says. `moderators` me
 by how much, in bits of the next item's topic, with counts and a few fitted weights in
 place of a network.
 
-The next topic is foretold by a conditional logit from what a history says by age alone,
-what follows its newest topic, and *readings* of the history in which the newest event
-asks (`recsys.evaluation.topic_readings`). A reading makes the model richer whichever
-event asks. So it is held against a *placebo*: the same readings, asked by an older
-event that is drawn from the history. Where order tells nothing, the newest event is
-such a draw, and the two models are equal.
+The next topic is foretold by a conditional logit from what a history says by age alone
+and what follows its newest topic, and once more with *readings* of the history in which
+the newest event asks (`recsys.evaluation.topic_readings`). Readings make the model
+richer in any case. So what they save is held against what they save on the same events
+of each user in another order, where the newest is any of them and not worth asking.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,11 +23,11 @@ from recsys.data import Interactions
 from recsys.evaluation.conditional_logit import fit_weights, log_probabilities
 from recsys.evaluation.topic_readings import (
     BEFORE,
-    HISTORY,
     Tables,
     TopicLog,
     by_age,
     count,
+    in_another_order,
     read,
     topic_log,
 )
@@ -46,9 +44,9 @@ class Moderators:
 
     Args:
         newest_bits: bits that the newest item tells of the next one's topic when it may
-            choose what to read, above a placebo and beside the history, its ages and
-            what follows the newest item by itself. Of users held out, so it may fall
-            below 0.
+            choose what to read, beside the history, its ages and what follows the
+            newest item by itself; what is told as well of the same events in another
+            order is taken off. Of users held out, so it may fall below 0.
         newest_bits_error: its standard error over users, topics and tables as they are;
             another seed has others, which move it by about as much again.
         repeat_share: share of events, each user's first left out, whose item the user
@@ -74,7 +72,7 @@ def moderators(interactions: Interactions, seed: int = 0) -> Moderators:
 
     Args:
         interactions: a log of what was taken; values are not read.
-        seed: of the users' parts, topics, events foretold and the placebo's draws.
+        seed: of the users' parts, topics, events foretold and the other order.
 
     Returns:
         Bits, shares and counts of events.
@@ -91,50 +89,40 @@ def moderators(interactions: Interactions, seed: int = 0) -> Moderators:
             f"interactions: expected at least 4 users with {BEFORE + 1} events or "
             f"more, got {n_long} of {len(lengths)}; hand in a longer log"
         )
-    gains, users = _gains(interactions, seed)
-    of_users = np.bincount(users, gains - gains.mean())  # (n_users,) sums
+    bits, error = _newest_bits(interactions, seed)
     n_events, n_firsts = len(interactions), int((lengths > 0).sum())
     n_items = int((interactions.item_counts() > 0).sum())
     return Moderators(
-        newest_bits=float(gains.mean()),
-        newest_bits_error=float(np.sqrt((of_users**2).sum()) / len(gains)),
+        newest_bits=bits,
+        newest_bits_error=error,
         repeat_share=(n_events - interactions.seen().nnz) / (n_events - n_firsts),
         median_length=float(np.median(lengths[lengths > 0])),
         events_per_item=n_events / n_items,
     )
 
 
-class _Half(NamedTuple):
-    """Events to foretell, and what is known of each topic there."""
-
-    users: np.ndarray  # (n,)
-    topics: np.ndarray  # (n,)
-    features: dict[str, np.ndarray]  # (n, n_topics, n_features) of each model
-
-
-def _gains(interactions: Interactions, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bits that each foretold event costs less than with the placebo; its user."""
+def _newest_bits(interactions: Interactions, seed: int) -> tuple[float, float]:
+    """The mean over events foretold, and its standard error over users."""
     rng = np.random.default_rng(seed)
     log = topic_log(interactions, rng, seed)
-    counted = rng.permutation(_positions(log, 0))[:COUNTED]
-    tables = [count(log, counted, asks) for asks in _questions(log, counted, rng)]
-    halves = [_half(log, tables, part, rng) for part in (1, 2)]
-    gains, users = [], []
-    for fitted, foretold in (halves, halves[::-1]):
-        bits = {model: _bits(fitted, foretold, model) for model in fitted.features}
-        gains.append(bits["placebo"] - bits["newest"])
-        users.append(foretold.users)
-    return np.concatenate(gains), np.concatenate(users)
+    counted = rng.permutation(_long_enough(log, 0))[:COUNTED]
+    halves = [_spread(log, part, rng) for part in (1, 2)]
+    gains = _gains(log, counted, *halves)
+    gains -= _gains(in_another_order(log, rng), counted, *halves)
+    users = log.users[np.concatenate(halves)]
+    of_users = np.bincount(users, gains - gains.mean())  # (n_users,) sums
+    error = np.sqrt((of_users**2).sum()) / len(gains)
+    return float(gains.mean()), float(error)
 
 
-def _positions(log: TopicLog, part: int) -> np.ndarray:
+def _long_enough(log: TopicLog, part: int) -> np.ndarray:
     """Events of a part of the users that have enough before them."""
     return np.flatnonzero((log.parts == part) & (log.places >= BEFORE))
 
 
 def _spread(log: TopicLog, part: int, rng: np.random.Generator) -> np.ndarray:
     """Some of them, not too many of a user, in rising order."""
-    rows = rng.permutation(_positions(log, part))
+    rows = rng.permutation(_long_enough(log, part))
     rows = rows[np.argsort(log.users[rows], kind="stable")]
     _, first, n = np.unique(log.users[rows], return_index=True, return_counts=True)
     nth = np.arange(len(rows)) - np.repeat(first, n)
@@ -142,35 +130,50 @@ def _spread(log: TopicLog, part: int, rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.permutation(rows[nth < of_a_user])[:FORETOLD])
 
 
-def _questions(
-    log: TopicLog, positions: np.ndarray, rng: np.random.Generator
+def _gains(
+    log: TopicLog, counted: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """Bits that readings save on each event of two halves, foretold by the other half.
+
+    Args:
+        log: of topics.
+        counted: int (n,), events from which tables are counted.
+        first, second: int (n,), events to foretell.
+
+    Returns:
+        Float (n of both,).
+    """
+    tables = count(log, counted)
+    features = [_features(log, tables, half) for half in (first, second)]
+    topics = [log.topics[first], log.topics[second]]
+    gains = []
+    for foretold, fitted in ((0, 1), (1, 0)):
+        plain, richer = (
+            _bits(fit_weights(x[fitted], topics[fitted]), x[foretold], topics[foretold])
+            for x in zip(*features, strict=True)
+        )
+        gains.append(plain - richer)
+    return np.concatenate(gains)
+
+
+def _features(
+    log: TopicLog, tables: Tables, positions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The newest event before each position, and one drawn from the older ones."""
-    n_older = np.minimum(log.places[positions], HISTORY) - 1
-    return positions - 1, positions - 2 - rng.integers(n_older)
-
-
-def _half(
-    log: TopicLog, tables: list[Tables], part: int, rng: np.random.Generator
-) -> _Half:
-    positions = _spread(log, part, rng)
-    questions = _questions(log, positions, rng)
-    after = tables[0].after
+    """Of each topic, without readings and with them: (n, n_topics, n_features) each."""
     shape = len(positions), len(log.popularity)
-    known = [np.broadcast_to(log.popularity, shape), *by_age(log, positions, after)]
-    for table, asks in zip(tables, questions, strict=True):
-        known.append(table.after[log.topics[asks]])
-    features = {}
-    for model, table, asks in zip(
-        ("newest", "placebo"), tables, questions, strict=True
-    ):
-        shares = known + read(log, table, positions, asks, after)
-        features[model] = np.log(np.stack(shares, axis=-1)).astype(np.float32)
-    return _Half(log.users[positions], log.topics[positions], features)
+    plain = [
+        np.broadcast_to(log.popularity, shape),
+        tables.after[log.topics[positions - 1]],
+        *by_age(log, positions, tables.after),
+    ]
+    everything = plain + read(log, tables, positions)
+    logs = np.log(np.stack(everything, axis=-1)).astype(np.float32)
+    return logs[..., : len(plain)], logs
 
 
-def _bits(fitted: _Half, foretold: _Half, model: str) -> np.ndarray:
+def _bits(
+    weights: np.ndarray, features: np.ndarray, topics: np.ndarray
+) -> np.ndarray:
     """Bits that each foretold topic costs, (n,)."""
-    weights = fit_weights(fitted.features[model], fitted.topics)
-    logs = log_probabilities(foretold.features[model], weights)
-    return -logs[np.arange(len(logs)), foretold.topics] / np.log(2)
+    logs = log_probabilities(features, weights)
+    return -logs[np.arange(len(logs)), topics] / np.log(2)

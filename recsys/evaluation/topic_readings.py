@@ -2,9 +2,9 @@
 
 Topics are clusters of items that the same users took, at most 65, so that tables of
 three topics can be counted. `by_age` is what a weight by age reads: shares of topics,
-each event weighed by a decay. `read` lets one event of the history ask the others, in
-two ways: shares of topics where events near the question weigh more, and what follows
-the question beside each other event.
+each event weighed by a decay. `read` lets the newest event ask the others, in two ways:
+shares of topics where events near it weigh more, and what follows it beside each other
+event.
 """
 
 from __future__ import annotations
@@ -118,25 +118,26 @@ def _topics(counted: Interactions, vectors: np.ndarray, seed: int) -> np.ndarray
     return topics
 
 
+def in_another_order(log: TopicLog, rng: np.random.Generator) -> TopicLog:
+    """The same events of each user, in an order that is drawn."""
+    order = np.lexsort((rng.random(len(log.users)), log.users))
+    return log._replace(topics=log.topics[order])
+
+
 class Tables(NamedTuple):
-    """What follows an event that asks, as smoothed shares along the last axis."""
+    """What follows the newest event, as smoothed shares along the last axis."""
 
     after: np.ndarray  # (n_topics, n_topics): given its topic
-    beside: list[np.ndarray]  # (n_topics, n_topics, n_topics): and another's, by decay
+    beside: list[np.ndarray]  # (n_topics, n_topics, n_topics): and an older one's
 
 
-def count(log: TopicLog, positions: np.ndarray, questions: np.ndarray) -> Tables:
-    """Count what stands at some positions, given the event that asks before each.
-
-    Args:
-        log: of topics.
-        positions, questions: int (n,), events; a question stands before its position.
-    """
+def count(log: TopicLog, positions: np.ndarray) -> Tables:
+    """Count what stands at some positions, int (n,), given the events before each."""
     n = len(log.popularity)
-    asked, found = log.topics[questions], log.topics[positions]
+    asked, found = log.topics[positions - 1], log.topics[positions]
     after = np.bincount(asked * n + found, minlength=n**2).reshape(n, n)
     after = _smooth(after, log.popularity, PRIOR)
-    pairs = _pairs(log, positions, questions)
+    pairs = _pairs(log, positions, youngest=1)
     cells = (asked[pairs.rows] * n + pairs.topics) * n + found[pairs.rows]
     beside = []
     for decay in DECAYS:
@@ -158,16 +159,12 @@ class _Pairs(NamedTuple):
     ages: np.ndarray  # 0 for the newest
 
 
-def _pairs(
-    log: TopicLog, positions: np.ndarray, questions: np.ndarray | None = None
-) -> _Pairs:
-    """The newest events before each position, but for the one that asks."""
-    n = np.minimum(log.places[positions], HISTORY)
+def _pairs(log: TopicLog, positions: np.ndarray, youngest: int) -> _Pairs:
+    """The events before each position, from an age on."""
+    n = np.minimum(log.places[positions], HISTORY) - youngest
     rows = np.repeat(np.arange(len(positions)), n)
-    ages = np.arange(len(rows)) - (np.cumsum(n) - n)[rows]
-    events = positions[rows] - 1 - ages
-    kept = slice(None) if questions is None else events != questions[rows]
-    return _Pairs(rows[kept], log.topics[events[kept]], ages[kept])
+    ages = youngest + np.arange(len(rows)) - (np.cumsum(n) - n)[rows]
+    return _Pairs(rows, log.topics[positions[rows] - 1 - ages], ages)
 
 
 def by_age(
@@ -183,37 +180,30 @@ def by_age(
     Returns:
         Two (n, n_topics) arrays of shares for each decay.
     """
-    pairs = _pairs(log, positions)
+    pairs = _pairs(log, positions, youngest=0)
     shares = [_shares(log, pairs, decay**pairs.ages, after) for decay in DECAYS]
     return [share for both in shares for share in both]
 
 
-def read(
-    log: TopicLog,
-    tables: Tables,
-    positions: np.ndarray,
-    questions: np.ndarray,
-    after: np.ndarray,
-) -> list[np.ndarray]:
-    """The history without the event that asks, as that one reads it.
+def read(log: TopicLog, tables: Tables, positions: np.ndarray) -> list[np.ndarray]:
+    """The history before each position without its newest event, as that one reads it.
 
     Args:
         log: of topics.
-        tables: counted with questions of the same kind.
-        positions, questions: int (n,), events; a question stands before its position.
-        after: (n_topics, n_topics), what follows a topic.
+        tables: what follows.
+        positions: int (n,), events with a history.
 
     Returns:
         (n, n_topics) arrays of shares: two for each temperature and decay of events
-        near the question, one for each decay of what follows beside it.
+        near the newest, one for each decay of what follows beside it.
     """
-    pairs = _pairs(log, positions, questions)
-    asked = log.topics[questions]
+    pairs = _pairs(log, positions, youngest=1)
+    asked = log.topics[positions - 1]
     likeness = log.likeness[asked[pairs.rows], pairs.topics]
     readings = []
     for temperature, decay in NEAR:
         weights = np.exp((likeness - 1) / temperature) * decay**pairs.ages
-        readings += _shares(log, pairs, weights, after)
+        readings += _shares(log, pairs, weights, tables.after)
     for decay, beside in zip(DECAYS, tables.beside, strict=True):
         reading = _smooth(_sums(log, pairs, decay**pairs.ages), log.popularity, TINY)
         for topic in np.unique(asked):

@@ -19,7 +19,10 @@ from recsys.neural.recommender import NetworkRecommender
 from recsys.recommender import histories, require_taken
 from recsys.training.loop import FitConfig
 
-POOLINGS = ("attention", "mean")
+POOLINGS = ("attention", "content", "decay", "mean")
+
+BY_CONTENT, BY_AGE = ("attention", "content"), ("attention", "decay")
+"""Poolings whose weights depend on what an event is, and on how old it is."""
 
 CHUNK_USERS = 16
 """Users whose histories are read by all items at one time."""
@@ -34,7 +37,8 @@ class HistoryAttentionConfig:
 
     Args:
         dim: size of an embedding.
-        pooling: "attention", or "mean" for its control.
+        pooling: "attention", or one of its controls: "content" is told no age, "decay"
+            looks at nothing but age, "mean" at nothing.
         max_length: the newest events that are read.
         negatives: items drawn for each one taken, afresh in each epoch.
         tokens: about how many events a batch holds.

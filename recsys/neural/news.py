@@ -4,7 +4,7 @@ Network, readers, loss and the class to use: `nrms` of `recsys.torch` or
 `recsys.paddle`. Here are settings, slates as batches, scores of every article.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -275,23 +275,6 @@ class NewsRecommender(NetworkRecommender):
 
     def _vocabulary(self, interactions: Interactions) -> tuple[np.ndarray, ...]:
         return interactions.item_ids, self.articles
-
-
-def fit_best(
-    models: Iterable[NewsRecommender], log: ImpressionLog, validation: Slates
-) -> NewsRecommender:
-    """Fit each; keep the one whose best epoch had the highest AUC on held-out slates.
-
-    Args:
-        models: recommenders that differ in settings.
-        log: as for `NewsRecommender.fit`.
-        validation: as there.
-
-    Returns:
-        The first among equals, fitted.
-    """
-    fitted = [model.fit(log, validation) for model in models]
-    return max(fitted, key=lambda model: max(model.result.metrics))
 
 
 def _chunks(history: np.ndarray, shown: np.ndarray) -> Iterator[slice]:

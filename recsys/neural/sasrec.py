@@ -40,7 +40,7 @@ MIXER_NAMES = (
 class SASRecConfig:
     """The shape of the network, and how it is fed and trained.
 
-    The defaults are one of the settings that studies/sequence_tuning.py tries on the
+    The defaults are settings that an earlier study tried on the
     validation part of MovieLens 100K; with one seed it does not always choose them.
 
     Args:

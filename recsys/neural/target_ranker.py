@@ -23,7 +23,7 @@ from typing import Self
 
 import numpy as np
 
-from recsys.batches.candidates import Batch, Candidates, batches, draw
+from recsys.batches.candidates import Batch, Candidates, batch_of, batches, draw
 from recsys.batches.questions import coming, every_basket
 from recsys.batches.sequences import PADDING
 from recsys.checks import check_counts, check_dropout
@@ -32,9 +32,24 @@ from recsys.neural.recommender import NetworkRecommender, log_digest
 from recsys.recommender import histories, require_taken
 from recsys.training.loop import FitConfig
 
-POOLINGS = ("none", "mean", "max", "last", "dot", "din")
-CHUNK = 2048
-"""Products scored at one time for a customer."""
+POOLINGS = (
+    "none",
+    "mean",
+    "max",
+    "last",
+    "decay",
+    "sum",
+    "sum over root n",
+    "dot",
+    "dot and log n",
+    "sigmoid sum",
+    "din",
+    "din over root n",
+)
+"""How a history becomes a vector; see `recsys.torch.target_ranker`."""
+
+ROWS, CHUNK = 64, 8192
+"""Customers and products that are scored at one time in a full ranking."""
 
 CELLS = 2_000_000
 """Pairs of a candidate and an event that are held at one time."""
@@ -44,16 +59,16 @@ CELLS = 2_000_000
 class TargetRankerConfig:
     """The shape of the network, and how it is fed and trained.
 
-    The defaults come from a first look at Ta-Feng; the study, studies/shop_ranking.py,
-    chooses the learning rate on the basket before last, from lower ones.
+    The defaults come from a first look at Ta-Feng; the study, studies/pays_shop.py,
+    chooses settings on the basket before last, among lower learning rates.
 
     Args:
         pooling: one of `POOLINGS`.
         repeats: whether the head is told how often and how lately the candidate was
             bought.
         dim: size of embeddings.
-        hidden_dim: size of the layer inside DIN's activation unit; the head's is
-            2 * dim.
+        hidden_dim: size of the layer inside DIN's activation unit, 36 in its paper;
+            the head's is 2 * dim.
         dropout: share of the head's hidden layer dropped in training.
         max_length: events read; of a longer history the newest are kept.
         n_negatives: draws by popularity beside each basket.
@@ -67,7 +82,7 @@ class TargetRankerConfig:
     pooling: str = "dot"
     repeats: bool = False
     dim: int = 32
-    hidden_dim: int = 8
+    hidden_dim: int = 36
     dropout: float = 0.2
     max_length: int = 64
     n_negatives: int = 10
@@ -247,13 +262,17 @@ class TargetRankerRecommender(NetworkRecommender):
         end = int(self.interactions.times.max())
         questions = coming(past, end, self.usual_gap)
         scores = np.empty((past.n_users, past.n_items), dtype=np.float32)
-        rows = np.arange(past.n_users)
-        for start in range(0, past.n_items, CHUNK):
-            items = np.arange(start, min(start + CHUNK, past.n_items))
-            every_pair = Candidates(
-                questions, np.repeat(rows, len(items)), np.tile(items, len(rows))
-            )
-            scores[:, items] = self.predict(every_pair).reshape(len(rows), len(items))
+        rows, none = np.arange(past.n_users), np.zeros(past.n_users, dtype=np.int64)
+        asked = Candidates(questions, rows, none)  # for the batches alone
+        by_length = np.argsort(questions.lengths(), kind="stable")  # little padding
+        for start in range(0, past.n_users, ROWS):
+            group = by_length[start : start + ROWS]
+            batch = batch_of(asked, none, group, self.config.max_length)
+            for first in range(0, past.n_items, CHUNK):
+                items = np.arange(first, min(first + CHUNK, past.n_items))
+                scores[group[:, None], items] = self.run(
+                    self.network.score_list, batch.history, batch.gaps, items + 1
+                )
         correction = self.log_draws().astype(np.float32)  # (n_items,)
         return scores + correction
 

@@ -16,6 +16,7 @@ figure 2).
 
 import paddle
 from paddle import Tensor, nn
+from paddle.nn import functional as F
 
 from recsys.checks import check_axes, check_batches, check_padding_mask
 from recsys.paddle.parameters import projection
@@ -76,7 +77,7 @@ class ActivationUnit(nn.Layer):
         told = self.item(items).mT[:, None]  # (batch, 1, hidden, length)
         singles = asked + told  # (batch, candidates, hidden, length)
         hidden = singles + product  # (batch, candidates, hidden, length)
-        hidden = paddle.where(hidden > 0, hidden, self.slope * hidden)  # PReLU
+        hidden = F.prelu(hidden, self.slope)  # as before
         # Paddle: a Linear layer keeps its weight as (in, out)
         scores = self.score.weight.T @ hidden  # (batch, candidates, 1, length)
         weights = scores[:, :, 0] + self.score.bias  # (batch, candidates, length)

@@ -16,6 +16,7 @@ figure 2).
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from recsys.checks import check_axes, check_batches, check_padding_mask
 from recsys.torch.parameters import projection
@@ -75,7 +76,7 @@ class ActivationUnit(nn.Module):
         told = self.item(items).mT[:, None]  # (batch, 1, hidden, length)
         singles = asked + told  # (batch, candidates, hidden, length)
         hidden = singles + product  # (batch, candidates, hidden, length)
-        hidden = torch.where(hidden > 0, hidden, self.slope * hidden)  # PReLU
+        hidden = F.prelu(hidden, self.slope)  # as before
         scores = self.score.weight @ hidden  # (batch, candidates, 1, length)
         weights = scores[:, :, 0] + self.score.bias  # (batch, candidates, length)
         if padding_mask is not None:

@@ -3,15 +3,26 @@ r"""History attention: a candidate asks what somebody took, and is scored by the
 Settings, batches, `fit` and `score`: `recsys.neural.history_attention`.
 
 score(H, i) = c + b_i + <e_i, z>, z = sum over the history of w_l V e_l. The weights are
-a softmax of <Q e_i, K e_l> / sqrt(dim): each candidate reads the history in its own
-way. The control, `pooling="mean"`, is the same network with equal weights. A candidate
-never looks at itself, wherever it stands, nor at anything that came after it. A user is
-a history and nothing else, so a stranger is served like anybody, and no user needs a
-bias: it would move no item past another.
+a softmax of scores, by which the four poolings differ:
+
+    attention   <Q e_i, K e_l> / sqrt(dim) - rate * age
+    content     <Q e_i, K e_l> / sqrt(dim)
+    decay                                  - rate * age
+    mean        0
+
+With content each candidate reads the history in its own way. Age counts the newer
+events that the candidate may look at, wherever padding stands; the rate is learned.
+
+A candidate never looks at itself, wherever it stands, nor at anything that came after
+it. A user is a history and nothing else, so a stranger is served like anybody, and no
+user needs a bias: it would move no item past another.
 
 Source: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4.3), with
-scaled dot products and softmax (Vaswani and others, 2017, equation 1).
+scaled dot products and softmax (Vaswani and others, 2017, equation 1); the age: Press
+and others, 2022 (https://arxiv.org/abs/2108.12409, section 3), with a learned slope.
 """
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +30,18 @@ from torch.nn import functional as F
 
 from recsys.batches.sequences import PADDING
 from recsys.neural import history_attention
-from recsys.neural.history_attention import HistoryAttentionConfig
+from recsys.neural.history_attention import (
+    BY_AGE,
+    BY_CONTENT,
+    HistoryAttentionConfig,
+)
 from recsys.torch import engine
-from recsys.torch.functional import attend_, attention_
+from recsys.torch.functional import attend_, scaled_dot_scores
 from recsys.torch.ncf import embedding
 from recsys.torch.parameters import projection
+
+START = math.log(math.expm1(1 / 16))
+"""What the rate starts from: the middle of the slopes that ALiBi gives its heads."""
 
 
 class HistoryAttention(nn.Module):
@@ -41,9 +59,11 @@ class HistoryAttention(nn.Module):
         self.bias = nn.Embedding(n_items + 1, 1)
         self.constant = nn.Parameter(torch.zeros(()))
         self.value = projection(config.dim, config.dim)
-        if config.pooling == "attention":
+        if config.pooling in BY_CONTENT:
             self.query = projection(config.dim, config.dim)
             self.key = projection(config.dim, config.dim)
+        if config.pooling in BY_AGE:
+            self.raw_rate = nn.Parameter(torch.full((), START))
         nn.init.zeros_(self.bias.weight)
 
     def forward(
@@ -80,15 +100,18 @@ class HistoryAttention(nn.Module):
         products = self.items(candidates) @ values.mT  # (batch, candidates, length)
         return weights * products
 
+    def rate(self) -> Tensor:
+        """How much the score falls with each newer event, a scalar above 0."""
+        return F.softplus(self.raw_rate)
+
     def _pool(self, asked: Tensor, past: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Candidates (batch, candidates, dim) read histories (batch, length, dim)."""
-        values = self.value(past)  # (batch, length, dim)
-        if self.config.pooling == "mean":
-            equal = torch.zeros(
-                mask.shape, dtype=values.dtype
-            )  # (batch, candidates, length)
-            return attend_(equal, values, mask)
-        return attention_(self.query(asked), self.key(past), values, mask)
+        scores = torch.zeros_like(mask, dtype=past.dtype)  # as mask
+        if self.config.pooling in BY_CONTENT:
+            scores = scaled_dot_scores(self.query(asked), self.key(past))
+        if self.config.pooling in BY_AGE:
+            scores = scores - self.rate() * _age(mask, scores.dtype)
+        return attend_(scores, self.value(past), mask)
 
 
 def _mask(history: Tensor, candidates: Tensor, visible: Tensor | None) -> Tensor:
@@ -101,6 +124,12 @@ def _mask(history: Tensor, candidates: Tensor, visible: Tensor | None) -> Tensor
     places = torch.arange(history.shape[1])  # (length,)
     early = places < visible[:, :, None]  # (batch, candidates, length)
     return real & other & early
+
+
+def _age(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """How many newer events a candidate may look at, for each: 0 for the newest."""
+    seen = mask.to(dtype)  # (batch, candidates, length)
+    return seen.sum(-1, keepdim=True) - seen.cumsum(-1)
 
 
 def history_loss(

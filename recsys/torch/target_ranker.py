@@ -1,4 +1,4 @@
-r"""Will this customer take this product? One network, six ways to pool the history.
+r"""Will this customer take this product? One network, twelve ways to pool the history.
 
 Settings, batches, `fit` and `score`: `recsys.neural.target_ranker`.
 
@@ -8,16 +8,29 @@ of the history adds an embedding of how many days ago it was. The history is poo
 vector u, which depends on the candidate c only where attention is asked for; a small
 network reads c, u and c * u, and gives the log odds.
 
-pooling   the history is
-none      not read
-mean      averaged
-max       reduced to the greatest value of each coordinate
-last      averaged over its newest day
-dot       averaged by scaled dot-product target attention
-din       summed with the weights of DIN's activation unit
+pooling           the history, of n events, is
+none              not read
+mean              averaged
+max               reduced to the greatest value of each coordinate
+last              averaged over its newest day
+decay             averaged by the softmax of a learned number for each range of days
+sum               summed
+sum over root n   summed, and divided by the square root of n
+dot               averaged by scaled dot-product target attention: a softmax
+dot and log n     the same, times log(1 + n)
+sigmoid sum       summed with the sigmoids of the same scores
+din               summed with the weights of DIN's activation unit
+din over root n   the same, divided by the square root of n
+
+A history that is told twice leaves an average as it was and doubles a sum; a root or a
+logarithm of n stands between. log(1 + n) multiplies u and is no number beside it: there
+it would move all candidates of a customer alike, but for what the hidden layer makes of
+it, while in the product, of two histories with the same shares, the longer one says
+more of each candidate.
 
 Source: Zhou and others, 2018 (https://arxiv.org/abs/1706.06978, section 4); Vaswani and
-others, 2017 (https://arxiv.org/abs/1706.03762, section 3.2.1).
+others, 2017 (https://arxiv.org/abs/1706.03762, section 3.2.1); for log(1 + n), Corso
+and others, 2020 (https://arxiv.org/abs/2004.05718, section 2).
 """
 
 import numpy as np
@@ -32,8 +45,17 @@ from recsys.neural.target_ranker import TargetRankerConfig, group_ids
 from recsys.torch import engine
 from recsys.torch.activation_unit import ActivationUnit
 from recsys.torch.cross_attention import DotProductAttention
+from recsys.torch.functional import attend_, scaled_dot_scores
 from recsys.torch.parameters import Dropout, projection
 from recsys.torch.pooling import MeanPooling
+
+SCALES = {
+    "sum": lambda n: n,
+    "sum over root n": torch.sqrt,
+    "dot and log n": torch.log1p,
+    "din over root n": lambda n: n.clamp(min=1) ** -0.5,
+}
+"""From the number of events to what u is multiplied by; of the sums it is a mean."""
 
 
 class TargetRanker(nn.Module):
@@ -58,12 +80,14 @@ class TargetRanker(nn.Module):
         nn.init.normal_(self.group.weight, std=0.5)
         nn.init.normal_(self.gap.weight, std=0.1)
         self.drop = Dropout(config.dropout)
-        if config.pooling == "dot":
+        if config.pooling in ("dot", "dot and log n", "sigmoid sum"):
             self.attention = DotProductAttention(dim, dim, dim)
         else:
             self.value = projection(dim, dim)
-        if config.pooling == "din":
+        if config.pooling in ("din", "din over root n"):
             self.attention = ActivationUnit(dim, config.hidden_dim)
+        if config.pooling == "decay":
+            self.age = nn.Parameter(torch.zeros(len(GAP_EDGES) + 1))
         self.hidden = projection(3 * dim + 3 * config.repeats, 2 * dim, bias=True)
         self.output = projection(2 * dim, 1, bias=True)
 
@@ -82,13 +106,12 @@ class TargetRanker(nn.Module):
 
         Returns:
             Log odds (batch, candidates) and weights (batch, candidates, length): the
-            weight of each event in u, which for DIN is any real number and else a
-            share; zero for padding and everywhere for an empty history.
+            weight of each event in u, a share for averages and for max, and else any
+            real number; zero for padding and everywhere for an empty history.
         """
         real = history != PADDING  # (batch, length)
         asked = self._vectors(candidates)  # (batch, candidates, dim)
-        bucket = torch.bucketize(gaps, self.edges, right=True)  # (batch, length)
-        events = self._vectors(history) + self.gap(bucket)  # (batch, length, dim)
+        events = self._events(history, gaps)  # (batch, length, dim)
         pooled, weights = self._pool(asked, events, gaps, real)
         parts = [asked, pooled, asked * pooled]
         if self.config.repeats:
@@ -99,30 +122,132 @@ class TargetRanker(nn.Module):
         hidden = self.drop(F.gelu(self.hidden(read)))  # (batch, candidates, 2 * dim)
         return self.output(hidden)[..., 0], weights
 
+    def score_list(self, history: Tensor, gaps: Tensor, items: Tensor) -> Tensor:
+        """Score one list of candidates against many histories, sooner than `forward`.
+
+        Where u is the same for all candidates, one matrix reads c and c * u. The head is
+        told of repeats for the products of a history alone; of all others there are none.
+
+        Args:
+            history, gaps: int64 (batch, length), as for `forward`.
+            items: int64 (items,), distinct ids.
+
+        Returns:
+            Log odds (batch, items).
+        """
+        asked = self._vectors(items[None])[0]  # (items, dim)
+        real = history != PADDING  # (batch, length)
+        events = self._events(history, gaps)  # (batch, length, dim)
+        scores = []
+        for row in range(history.shape[0]):
+            one = slice(row, row + 1)
+            hidden = self._read_list(asked, events[one], gaps[one], real[one])
+            if self.config.repeats:
+                hidden = self._tell(hidden, history[one], gaps[one], items)
+            hidden = self.drop(F.gelu(hidden))  # (items, 2 * dim)
+            scores.append(self.output(hidden)[..., 0])
+        return torch.stack(scores)
+
+    def _read_list(
+        self, asked: Tensor, events: Tensor, gaps: Tensor, real: Tensor
+    ) -> Tensor:
+        """What the head's first layer makes of c, u and c * u: (items, 2 * dim).
+
+        `asked` is (items, dim); the others are of one history, (1, length, ...).
+        """
+        dim = self.config.dim
+        weight = self.hidden.weight.T  # (3 * dim, and 3 with repeats, 2 * dim)
+        if hasattr(self, "attention"):
+            pooled = self._pool(asked[None], events, gaps, real)[0][0]  # (items, dim)
+            read = torch.cat(
+                [asked, pooled, asked * pooled], dim=-1
+            )  # (items, 3 * dim)
+            return read @ weight[: 3 * dim] + self.hidden.bias
+        pooled = self._pool(asked[None, :1], events, gaps, real)[0][0]  # (1, dim)
+        both = weight[:dim] + pooled.T * weight[2 * dim : 3 * dim]  # (dim, 2 * dim)
+        alone = pooled @ weight[dim : 2 * dim] + self.hidden.bias  # (1, 2 * dim)
+        return asked @ both + alone
+
+    def _tell(
+        self, hidden: Tensor, history: Tensor, gaps: Tensor, items: Tensor
+    ) -> Tensor:
+        """Add what the first layer makes of repeats to `hidden`, (items, 2 * dim).
+
+        `history` and `gaps` are (1, length).
+        """
+        dtype = hidden.dtype
+        places = torch.full((self.n_items + 1,), len(items), dtype=torch.int64)
+        places[items] = torch.arange(len(items))
+        weight = self.hidden.weight.T  # (3 * dim + 3, 2 * dim)
+        told = (
+            repeat_features(history, gaps, history, dtype)[0]
+            @ weight[3 * self.config.dim :]
+        )
+        hidden = torch.cat([hidden, hidden[:1]])  # a row for what is not on the list
+        rows = places[history[0]]  # (length,)
+        hidden[rows] = hidden[rows] + told  # the same where a product stands twice
+        return hidden[:-1]
+
     def _vectors(self, ids: Tensor) -> Tensor:
         """Ids (batch, n) to vectors (batch, n, dim)."""
         return self.item(ids) + self.group(self.groups[ids])
+
+    def _events(self, history: Tensor, gaps: Tensor) -> Tensor:
+        """Ids and gaps (batch, length) to vectors of events (batch, length, dim)."""
+        return self._vectors(history) + self.gap(self._ages(gaps))
+
+    def _ages(self, gaps: Tensor) -> Tensor:
+        """Gaps (batch, length) to numbers of ranges of days, as shape."""
+        return torch.bucketize(gaps, self.edges, right=True)
 
     def _pool(
         self, asked: Tensor, events: Tensor, gaps: Tensor, real: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The vector u of each candidate, (batch, candidates, dim), and the weights."""
         pooling = self.config.pooling
-        if pooling == "dot":
-            return self.attention(asked, events, real)
-        values = self.value(events)  # (batch, length, dim)
-        if pooling == "din":
-            return self.attention(asked, values, real)
+        if pooling in ("dot", "dot and log n"):
+            pooled, weights = self.attention(asked, events, real)
+        elif pooling == "sigmoid sum":
+            pooled, weights = self._sigmoid_sum(asked, events, real)
+        elif pooling in ("din", "din over root n"):
+            pooled, weights = self.attention(asked, self.value(events), real)
+        else:
+            one, share = self._pool_unasked(self.value(events), gaps, real)
+            pooled = one[:, None].expand_as(asked)  # (batch, candidates, dim)
+            weights = share[:, None].expand(
+                -1, asked.shape[1], -1
+            )  # (batch, candidates, length)
+        if pooling in SCALES:
+            n = real.sum(dim=1).to(asked.dtype)  # (batch,)
+            scale = SCALES[pooling](n)[:, None, None]  # (batch, 1, 1)
+            pooled, weights = pooled * scale, weights * scale
+        return pooled, weights
+
+    def _sigmoid_sum(
+        self, asked: Tensor, events: Tensor, real: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Sum values by the sigmoids of the scores that a softmax would share out."""
+        query, key = self.attention.query(asked), self.attention.key(events)
+        scores = scaled_dot_scores(query, key)  # (batch, candidates, length)
+        weights = torch.sigmoid(scores) * real[:, None].to(scores.dtype)  # as scores
+        return weights @ self.attention.value(events), weights
+
+    def _pool_unasked(
+        self, values: Tensor, gaps: Tensor, real: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One vector (batch, dim) for all candidates, and weights (batch, length)."""
+        pooling = self.config.pooling
+        if pooling == "max":
+            return _greatest(values, real)
+        if pooling == "decay":
+            scores = self.age[self._ages(gaps)][:, None]  # (batch, 1, length)
+            output, weights = attend_(scores, values, real[:, None])
+            return output[:, 0], weights[:, 0]
         if pooling == "none":
             real = torch.zeros_like(real)
         if pooling == "last":
             real = real & (gaps == _newest(gaps, real))
-        pool = _greatest if pooling == "max" else MeanPooling()
-        one, weights = pool(values, real)  # (batch, dim), (batch, length)
-        weights = weights[:, None].expand(
-            -1, asked.shape[1], -1
-        )  # (batch, candidates, length)
-        return one[:, None].expand_as(asked), weights
+        return MeanPooling()(values, real)
 
 
 def _newest(gaps: Tensor, real: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from recsys.book.lab import as_json, lab_notebook, read_book
 from tests.conftest import ROOT
 
 BUILT = ROOT / "_build" / "html"
@@ -74,6 +75,14 @@ def test_no_role_or_directive_is_left_unrendered(pages):
     for page in pages:
         text = re.sub(r"<pre.*?</pre>|<script.*?</script>|<code.*?</code>", "", page.read_text("utf-8"), flags=re.S)
         assert not re.search(r"\{(claim|cited|cite:\w+|ref|eq|exercise|solution|literalinclude)[\w-]*\}", text), page.name
+
+
+def test_the_download_button_gives_the_notebook_for_lab(pages):
+    book = read_book(ROOT)
+    for page in (page for page in pages if page.parent.name == "notebooks"):
+        [link] = {link for link in read(page).links if link.endswith(".ipynb") and "_sources" in link}
+        given = (page.parent / link).read_text("utf-8")
+        assert given == as_json(lab_notebook(ROOT / "notebooks" / f"{page.stem}.ipynb", book))
 
 
 @pytest.fixture(scope="module")

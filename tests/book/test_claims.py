@@ -1,6 +1,7 @@
 """Claims and the linter of prose: what keeps the text true."""
 
 import json
+import os
 import re
 
 import pytest
@@ -8,6 +9,8 @@ import yaml
 
 from recsys.book import lint
 from recsys.book.claimed import (
+    LOG,
+    STRICT,
     Claim,
     ClaimError,
     agrees,
@@ -19,7 +22,7 @@ from recsys.book.claimed import (
     rewrite_roles,
     update_claims,
 )
-from recsys.book.reproduce import table, verdicts
+from recsys.book.reproduce import environment, table, verdicts
 from recsys.book.root import notebooks, pages
 
 CLAIMS = """# a comment that survives
@@ -50,6 +53,7 @@ def tiny(tmp_path, monkeypatch):
 
 def test_a_claim_within_tolerance_prints_one_outside_raises(tiny):
     assert repr(claim("toy.a", 0.1079)) == "claim toy.a: 0.108"
+    assert repr(claim("toy.b", 415.0)) == "claim toy.b: 415"
     with pytest.raises(ClaimError, match="the book says 0.107 with tolerance 0.001, computed was 0.1082"):
         claim("toy.a", 0.1082)
     for wrong in (float("nan"), 414, 415.01):
@@ -85,6 +89,27 @@ def test_many_claims_are_silent_when_they_hold_and_name_each_that_does_not(tiny,
     with pytest.raises(ClaimError) as error:
         claims({"toy.a": 0.2, "toy.b": 416, "toy.x": 1})
     assert all(id in str(error.value) for id in ("toy.a", "toy.b", "toy.x"))
+
+
+def test_a_reader_is_told_what_the_book_has_and_goes_on(tiny, monkeypatch, capsys):
+    monkeypatch.delenv(STRICT)
+    monkeypatch.setenv(LOG, str(tiny / "log"))
+    (tiny / "book" / "claims.yml").write_text(CLAIMS + INTERVAL)
+    assert repr(claim("toy.a", 0.1079)) == "claim toy.a: 0.108"
+    assert repr(claim("toy.a", 0.2)) == "the book has 0.107 (one); you have 0.200"
+    assert repr(claim("toy.x", 2)) == "the book has no claim toy.x; you have 2.0000"
+    assert claims({"toy.a": 0.1079, "toy.b": 1416, "toy.c": (0.0161, -0.0009, 0.0118)}) is None
+    assert capsys.readouterr().out.splitlines() == [
+        "the book has 415 (two); you have 1,416",
+        "the book has 0.0055 [-0.0009, 0.0118] (three); you have 0.0161 [-0.0009, 0.0118]",
+    ]  # fmt: skip
+    assert [json.loads(line)["id"] for line in (tiny / "log").read_text().splitlines()][:3] == ["toy.a", "toy.a", "toy.x"]
+
+
+def test_claims_are_strict_where_the_book_is_checked(monkeypatch):
+    assert os.environ[STRICT]
+    monkeypatch.delenv(STRICT)
+    assert environment()[STRICT]
 
 
 def test_a_claim_may_be_an_interval(tiny):

@@ -90,7 +90,7 @@ def test_a_chapter_has_its_parts(path):
     assert len(exercises) >= 4 and exercises == solutions
     assert prose.count("{solution-end}") == len(solutions)
     assert re.search(r"\bprove\b|\bderive\b", prose, re.I), "one exercise asks for a proof"
-    assert "claim(" in code and "show(fig" in code
+    assert "claims(" in code and "show(" in code
     assert n_words(prose) <= 6000
 
 

@@ -194,9 +194,9 @@ def test_a_study_on_an_optional_set_that_cannot_be_had_is_named_and_a_needed_one
         studies.missing_data(shelf, "toy")
 
 
-BESIDE_OTHER_WORK = {
-    name: "its last run shared two cores with four processes, which inflates processor time too; 730 to 820 s before"
-    for name in ("baselines", "sequence_amazon")
+BESIDE_OTHER_WORK = {  # why one took longer, and the most that it may take
+    "baselines": ("its last run shared two cores with four processes, which inflates processor time too", 1200),
+    "pays_movielens": ("a recurrence over 100 films, twelve settings and ten seeds, beside other work", 1500),
 }
 
 
@@ -204,19 +204,20 @@ def test_no_study_of_the_book_is_stale_or_slow(root):
     for name in studies.names(root):
         artefact = json.loads((root / "studies" / f"{name}.json").read_text("utf-8"))
         assert studies.differences(root, name)[0] == [], name
-        assert artefact["seconds"] < (1200 if name in BESIDE_OTHER_WORK else 900), name
-        assert artefact["seconds"] >= 900 or name not in BESIDE_OTHER_WORK, f"{name}: needs no exception any more"
+        longest = artefact.get("longest piece", artefact["seconds"])
+        assert longest < (BESIDE_OTHER_WORK.get(name, ("", 900))[1]), name
+        assert longest >= 900 or name not in BESIDE_OTHER_WORK, f"{name}: needs no exception any more"
     assert entry("ta-feng").content
 
 
-NEWS = {"news_bing", "news_readers", "pays_bing", "pays_readers"}
-TRAINED = NEWS | {"basket_attention", "history_attention", "ncf", "parity", "planted_interests", "sequence_amazon",
-                  "sequence_test", "sequence_tuning", "shop_ranking"}  # fmt: skip
-IN_ORDER = {"history_attention", "parity", "planted_interests", "sequence_amazon", "sequence_test", "sequence_tuning"}
+NEWS = {"pays_bing", "pays_readers"}
+PAYS = {"pays_amazon", "pays_axes", "pays_movielens", "pays_planted", "pays_retail", "pays_shop", "pays_tafeng", "pays_text"}
+TRAINED = NEWS | PAYS | {"basket_attention", "history_attention", "history_ends", "ncf", "parity"}
+IN_ORDER = PAYS | {"history_attention", "history_ends", "parity", "pays_moderators"}
 MUTATIONS = {  # file, old, new, the studies that run the line
     "another optimizer": ("recsys/torch/optimisation.py", "torch.optim.AdamW(", "torch.optim.SGD(", TRAINED),
     "zeros for Glorot": ("recsys/torch/parameters.py", "nn.init.xavier_uniform_(", "nn.init.zeros_(",
-                         TRAINED - {"basket_attention"} | {"sequence_cost"}),
+                         TRAINED - {"basket_attention", "pays_tafeng"} | {"sequence_cost"}),
     "histories out of order": ("recsys/data/interactions.py", "np.split(self.by_time(), ends",
                                'np.split(np.argsort(self.users, kind="stable"), ends', IN_ORDER | NEWS),
     "another user's history": ("recsys/recommender.py", "interactions.of_users(users)", "interactions.of_users(users[::-1])",

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recsys.cli import app
-from recsys.cli.recommend import losses_without
+from recsys.trust import losses_without
 from recsys.evaluation import recommend
 from recsys.neural.recommender import settings_of
 from recsys.torch.sasrec import SASRecConfig, SASRecRecommender
@@ -24,8 +24,7 @@ def typed(walks, monkeypatch):
     """Type a command; the data are 120 walks, whose items are called after their ids."""
     items = pd.DataFrame({"title": [f"film {i}" for i in walks.item_ids]}, index=walks.item_ids)
     data = SimpleNamespace(interactions=walks, items=items)
-    for command in ("train", "recommend"):
-        monkeypatch.setattr(f"recsys.cli.{command}.load", lambda name: data)
+    monkeypatch.setattr("recsys.cli.log.load", lambda name: data)
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
 
 

@@ -37,7 +37,7 @@ def epochs(config, n):
 def run(walks, monkeypatch):
     """Type a command; the data are 120 walks under the name of MovieLens."""
     ratings = replace(walks, values=1.0 + walks.items % 5)
-    monkeypatch.setattr("recsys.cli.train.load", lambda name: SimpleNamespace(interactions=ratings))
+    monkeypatch.setattr("recsys.cli.log.load", lambda name: SimpleNamespace(interactions=ratings))
 
     def typed(*words):
         return CliRunner().invoke(app, ["train", *map(str, words)], catch_exceptions=False)
@@ -77,12 +77,13 @@ def one_line(done):
 def test_a_training_says_the_loss_of_each_epoch_and_leaves_weights_and_curves(run, tmp_path, model):
     done = run(model, "--data", "movielens-100k", "--to", tmp_path, "--epochs", 2, "--log", tmp_path / "log")
     assert done.exit_code == 0 and done.stderr == ""
-    first, *epochs, last, listing, how = done.stdout.splitlines()
+    first, *epochs, last, table, listing, how = done.stdout.splitlines()
     assert "960 of 1,080 events, the train and validation parts of leave-last-out" in first
     curves = [value for _, value in read_curves(tmp_path / "log")["mean_loss"]]
     assert epochs == [f"epoch {epoch} of 2: mean loss {value:.4f}" for epoch, value in enumerate(curves, 1)]
     assert last.startswith("Finished: after epoch 2, ") and last.endswith(f"weights in {tmp_path}/weights.safetensors")
     assert f"mean loss {curves[-1]:.4f}; " in last
+    assert table == f"To compare it: recsys evaluate {tmp_path}"
     assert listing == f"To see a list: recsys recommend {tmp_path} USER"
     assert how.startswith("To load them: ") and "Recommender(settings_of(path, " in how
 
@@ -122,7 +123,7 @@ def test_what_is_unknown_is_named_in_one_line(run, tmp_path, monkeypatch):
 
 def test_what_was_not_taken_is_left_out_of_a_model_that_counts_rows_and_said(run, tmp_path, monkeypatch, walks):
     skipped = replace(walks, values=(np.arange(len(walks)) % 4 > 0).astype(float))  # 270 of 1,080 are 0
-    monkeypatch.setattr("recsys.cli.train.load", lambda name: SimpleNamespace(interactions=skipped))
+    monkeypatch.setattr("recsys.cli.log.load", lambda name: SimpleNamespace(interactions=skipped))
     done = run(*MODEL[:-1], 1, "--to", tmp_path)
     first, second, *_ = done.stdout.splitlines()
     assert first == "Left out 270 of 1,080 rows of movielens-100k: their value is 0 or less, so nothing was taken"
@@ -133,7 +134,7 @@ def test_what_was_not_taken_is_left_out_of_a_model_that_counts_rows_and_said(run
 
 
 def test_ratings_that_are_all_alike_are_refused_in_one_line(run, tmp_path, monkeypatch, walks):
-    monkeypatch.setattr("recsys.cli.train.load", lambda name: SimpleNamespace(interactions=walks))
+    monkeypatch.setattr("recsys.cli.log.load", lambda name: SimpleNamespace(interactions=walks))
     line = one_line(run(*OTHER, "--to", tmp_path))
     assert line.startswith("movielens-100k: expected ratings that differ, got 1,080 of 1; ratings that are all 1 hold "
                            "nothing to learn")
@@ -150,7 +151,7 @@ def test_a_checkpoint_of_something_else_is_one_line_and_stays_as_it_is(run, tmp_
         context.setattr("recsys.training.checkpoint.FORMAT", 9)
         assert f"format expected 9, got {FORMAT}; use what it" in one_line(run(*MODEL, "--to", tmp_path))
     other = replace(run.ratings, item_ids=walks.item_ids + 1)
-    monkeypatch.setattr("recsys.cli.train.load", lambda name: SimpleNamespace(interactions=other))
+    monkeypatch.setattr("recsys.cli.log.load", lambda name: SimpleNamespace(interactions=other))
     assert "vocabulary expected" in one_line(run(*MODEL, "--to", tmp_path))
     assert (tmp_path / "state.safetensors").read_bytes() == before
     (tmp_path / "state.safetensors").write_bytes(before[:-9])
@@ -204,7 +205,7 @@ def test_a_full_disk_is_one_line_and_the_checkpoint_before_goes_on(run, tmp_path
         line = one_line(run(*MODEL, "--to", tmp_path / "run"))
     assert "not written (No space left on device); the one before is untouched; free some space" in line
     done = run(*MODEL, "--to", tmp_path / "run")
-    assert [text[:12] for text in done.stdout.splitlines()[1:-3]] == ["epoch 3 of 3"]  # the first two were kept
+    assert [text[:12] for text in done.stdout.splitlines()[1:-4]] == ["epoch 3 of 3"]  # the first two were kept
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() == whole
 
 
@@ -222,7 +223,7 @@ def test_ctrl_c_before_training_says_that_nothing_was_lost(run, tmp_path, monkey
     def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recsys.cli.train.load", interrupted)
+    monkeypatch.setattr("recsys.cli.log.load", interrupted)
     done = run(*MODEL, "--to", tmp_path / "a b", "--log", "curves")
     assert done.exit_code == 130 and "before the first step; there was nothing to save" in done.stderr
     command = f"  recsys train sasrec --data movielens-100k --to '{tmp_path}/a b' --epochs 3 --log curves"

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-import recsys.cli.recommend
-import recsys.cli.train
+import recsys.cli
+import recsys.cli.log
 from recsys.data import Interactions
 
 
@@ -23,6 +23,5 @@ def walks():
 
 
 if __name__ == "__main__":
-    for command in ("train", "recommend"):
-        sys.modules[f"recsys.cli.{command}"].load = lambda name: walks()
+    recsys.cli.log.load = lambda name: walks()
     recsys.cli.app(sys.argv[1:])

@@ -129,12 +129,12 @@ EVERY = {
     "NeuMF": Entry("ncf", "NeuMFRecommender", walks, {**PAIRS, "hidden": (8, 4)}, exact=False),
     "factorisation": Entry("factorisation", "FactorisationRecommender", ratings, {"dim": 4, "batch_size": 40}, exact=False),
     **{f"history attention, {pooling}": Entry("history_attention", "HistoryAttentionRecommender", walks,
-                                              {**HISTORY, "pooling": pooling}) for pooling in ("attention", "mean")},
+                                              {**HISTORY, "pooling": pooling}) for pooling in ("attention", "content", "decay", "mean")},
     **{f"news, {reader}": Entry("nrms", "NewsRecommender", newsroom, {**NEWS, "reader": reader})
        for reader in ("self", "target", "mean", "decay")},
     "news, target and skips": Entry("nrms", "NewsRecommender", skipping, {**NEWS, "reader": "target", "skips": True}),
     **{f"target ranker, {pooling}": Entry("target_ranker", "TargetRankerRecommender", shop, {**RANKER, "pooling": pooling})
-       for pooling in ("mean", "max", "last", "dot", "din")},
+       for pooling in ("mean", "max", "last", "decay", "dot", "sigmoid sum", "din")},
     **{f"next basket, {pooling}": Entry("next_basket", "NextBasket", shop_without_groups, {**BASKET, "pooling": pooling})
        for pooling in ("mean", "newest", "decay", "content", "softmax", "sum")},
 }  # fmt: skip

@@ -27,6 +27,7 @@ SERVED = {
     "ranker, dot": "traced",
     "basket, sum": "traced",
     "history, attention": "traced",
+    "history, decay": "traced",
 }
 NOT_STATIC = [
     ("ranker, max", "traced", "max_with_index"),

@@ -8,13 +8,14 @@ import pytest
 from recsys.batches.histories import HistoryBatches
 from recsys.data import Interactions
 from recsys.evaluation import recommend
-from recsys.neural.history_attention import POOLINGS
+from recsys.neural.history_attention import BY_AGE, BY_CONTENT, POOLINGS
 from recsys.training.loop import FitConfig
 from tests.framework import equal, fw, needs_torch, start_at, tensor, twin
 
 HistoryAttention, HistoryAttentionConfig, HistoryAttentionRecommender, history_loss = twin(
     "history_attention", "HistoryAttention", "HistoryAttentionConfig", "HistoryAttentionRecommender", "history_loss"
 )  # fmt: skip
+attention_ = twin("functional", "attention_")
 
 CLOSE = dict(rtol=1e-4, atol=1e-5)
 EVERYBODY = np.arange(40)
@@ -62,12 +63,13 @@ def test_a_score_is_constant_bias_and_product_by_loop(network, ids):
     scores, weights = network(ids, CANDIDATES)
     vectors, i = network.items.weight, 26
     values = [network.value.weight @ vectors[l] for l in ids[1]]
-    if network.config.pooling == "attention":
+    logits = fw.zeros(8)
+    if network.config.pooling in BY_CONTENT:
         query = network.query.weight @ vectors[i]
         logits = fw.stack([query @ (network.key.weight @ vectors[l]) / 8**0.5 for l in ids[1]])
-        expected = fw.exp(logits) / fw.exp(logits).sum()
-    else:
-        expected = fw.full((8,), 1 / 8)
+    if network.config.pooling in BY_AGE:
+        logits = logits - fw.tensor([7.0, 6, 5, 4, 3, 2, 1, 0]) / 16  # where the rate starts
+    expected = fw.exp(logits) / fw.exp(logits).sum()
     pooled = sum(w * v for w, v in zip(expected, values, strict=True))
     assert fw.allclose(weights[1, 1], expected, **CLOSE)
     assert fw.isclose(scores[1, 1], 0.3 + network.bias.weight[i, 0] + vectors[i] @ pooled, **CLOSE)
@@ -113,20 +115,82 @@ def test_a_candidate_planted_in_its_own_history_weighs_nothing_and_changes_nothi
     assert equal(in_training, weights)
 
 
-def test_the_control_differs_by_the_two_projections_of_attention_only():
-    networks = [HistoryAttention(30, config_of(pooling)) for pooling in POOLINGS]
-    attention, mean = ({name: p.shape for name, p in network.named_parameters()} for network in networks)
-    assert set(attention) - set(mean) == {"query.weight", "key.weight"}
-    assert mean == {name: attention[name] for name in mean}
+def test_poolings_differ_by_the_projections_of_content_and_the_rate_of_age_only():
+    networks = {pooling: HistoryAttention(30, config_of(pooling)) for pooling in POOLINGS}
+    shapes = {pooling: {name: tuple(p.shape) for name, p in network.named_parameters()} for pooling, network in networks.items()}
+    projections, rate = {"query.weight": (8, 8), "key.weight": (8, 8)}, {"raw_rate": ()}
+    mean = shapes["mean"]
+    assert shapes == {"attention": mean | projections | rate, "content": mean | projections, "decay": mean | rate, "mean": mean}
+    assert not set(mean) & set(projections | rate)
 
 
-def test_attention_without_scores_is_the_control(ids):
-    attention, mean = (HistoryAttention(30, config_of(pooling)) for pooling in POOLINGS)
-    mean.load_state_dict({k: v for k, v in attention.state_dict().items() if k.split(".")[0] not in ("query", "key")})
+def copied(network, pooling):
+    """A network of another pooling with the same weights, as far as it has them."""
+    other = HistoryAttention(30, config_of(pooling))
+    kept = dict(other.named_parameters())
+    other.load_state_dict({name: value for name, value in network.state_dict().items() if name in kept})
+    return other.eval()
+
+
+def agree(one, other, ids):
+    """Whether two networks give the same scores and weights, where padding stands anywhere too."""
+    padded = fw.nn.functional.pad(ids, (1, 2))
+    return all(fw.allclose(ours, theirs, **CLOSE) for given in (ids, padded)
+               for ours, theirs in zip(one(given, CANDIDATES), other(given, CANDIDATES), strict=True))  # fmt: skip
+
+
+@pytest.fixture
+def attention():
+    """Attention whose content and age both matter."""
+    start_at(0)
+    network = HistoryAttention(30, config_of("attention"))
     with fw.no_grad():
+        network.items.weight.normal_()
+        network.raw_rate.fill_(0.3)
+    return network.eval()
+
+
+def test_a_rate_of_zero_leaves_content_and_no_content_leaves_decay(attention, ids):
+    content, decay, mean = (copied(attention, pooling) for pooling in ("content", "decay", "mean"))
+    assert not any(agree(*pair, ids) for pair in ((attention, content), (attention, decay), (content, mean), (decay, mean)))
+    with fw.no_grad():
+        attention.raw_rate.fill_(-100.0)
+        assert agree(attention, content, ids)
         attention.query.weight.zero_()
-    for ours, control in zip(attention(ids, CANDIDATES), mean(ids, CANDIDATES), strict=True):
-        assert fw.allclose(ours, control, **CLOSE)
+        assert agree(attention, mean, ids)
+        attention.raw_rate.fill_(0.3)
+        assert agree(attention, decay, ids)
+        decay.raw_rate.fill_(-100.0)
+        assert agree(decay, mean, ids)
+
+
+def test_decay_is_a_geometric_series_whoever_asks(attention, ids):
+    decay = copied(attention, "decay")
+    weights = decay(fw.nn.functional.pad(ids, (1, 2)), CANDIDATES)[1]
+    keep = np.exp(-np.log1p(np.exp(0.3)))  # of a weight, for each newer event
+    series = keep ** np.arange(7, -1, -1)
+    expected = tensor((series / series.sum()).astype("float32")).expand(3, 4, 8)
+    assert fw.allclose(weights[..., 1:9], expected, **CLOSE)
+    assert np.isclose(float(decay.rate().detach()), np.log1p(np.exp(0.3)))
+
+
+def test_age_counts_the_newer_events_that_a_candidate_may_look_at(attention, ids):
+    decay = copied(attention, "decay")
+    holes = fw.cat([ids[:, :3], fw.zeros(3, 2, dtype=fw.int64), ids[:, 3:]], dim=1)
+    weights = decay(holes, CANDIDATES)[1]
+    assert fw.allclose(weights[..., [0, 1, 2, 5, 6, 7, 8, 9]], decay(ids, CANDIDATES)[1], **CLOSE)
+    first = decay(ids, CANDIDATES, tensor([[3] * 4] * 3))[1]
+    assert fw.allclose(first[..., :3], decay(ids[:, :3], CANDIDATES)[1], **CLOSE)
+
+
+def test_content_is_attention_of_the_formulas_to_the_bit(attention, ids):
+    content = copied(attention, "content")
+    past, asked = content.items(ids), content.items(CANDIDATES)
+    mask = fw.ones(3, 4, 8, dtype=fw.bool)
+    output, weights = attention_(content.query(asked), content.key(past), content.value(past), mask)
+    scores, found = content(ids, CANDIDATES)
+    assert equal(found, weights)
+    assert equal(scores, content.constant + content.bias(CANDIDATES)[..., 0] + (asked * output).sum(-1))
 
 
 def test_contributions_sum_to_the_score(network, ids):
@@ -246,7 +310,7 @@ def test_what_cannot_be_learnt_from_is_named(groups):
         batches_of(Interactions.from_sequences([[1], [2, 0, 1]], np.arange(3)))
     with pytest.raises(ValueError, match="expected values above 0, got 240 of 240 at 0 or below"):
         HistoryAttentionRecommender(config_of("mean")).fit(replace(groups, values=np.zeros(240)))
-    with pytest.raises(ValueError, match="pooling: expected one of .'attention', 'mean'., got 'max'"):
+    with pytest.raises(ValueError, match="pooling: expected one of .'attention', 'content', 'decay', 'mean'., got 'max'"):
         HistoryAttentionConfig(pooling="max")
     with pytest.raises(ValueError, match="max_length: expected at least 1, got 0"):
         HistoryAttentionConfig(max_length=0)

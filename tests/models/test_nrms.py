@@ -16,8 +16,8 @@ from recsys.evaluation.metrics import auc_per_user
 from recsys.evaluation.ranking import recommend
 from recsys.simulate.readers import planted_readers, planted_topics
 from recsys.neural import news
-from recsys.neural.news import fit_best, slate_auc
-from recsys.training.loop import FitConfig, FitResult
+from recsys.neural.news import slate_auc
+from recsys.training.loop import FitConfig
 from tests.conftest import ROOT
 from tests.framework import fw, needs_torch, start_at, tensor, twin
 
@@ -441,17 +441,3 @@ def test_the_auc_of_a_slate_counts_pairs_and_leaves_padding_out():
                   np.array([[True, False, False], [True, False, False], [True, True, False]]))  # fmt: skip
     auc = slate_auc(np.array([[1.0, 0.0, 1.0], [0.0, 1.0, -9.0], [1.0, 2.0, 0.0]]), data)
     assert auc[:2].tolist() == [0.75, 0.0] and np.isnan(auc[2])
-
-
-def test_of_several_networks_the_one_with_the_best_epoch_is_kept_and_the_first_among_equals():
-    class Known:
-        def __init__(self, *metrics):
-            self.result = FitResult((), metrics, 0, 0)
-
-        def fit(self, log, validation):
-            self.met = log, validation
-            return self
-
-    models = [Known(0.6, 0.5), Known(0.5, 0.7, 0.4), Known(0.7, 0.6)]
-    assert fit_best(models, "log", "slates") is models[1]
-    assert [model.met for model in models] == [("log", "slates")] * 3

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from recsys.batches.candidates import GAP_EDGES, Candidates, draw
-from recsys.batches.questions import asked, every_basket
+from recsys.batches.questions import asked, coming, every_basket
 from recsys.data import DataError, Interactions
 from recsys.evaluation import auc, last_basket
 from recsys.neural.target_ranker import POOLINGS
@@ -26,12 +26,22 @@ SMALL = TargetRankerConfig(dim=8, hidden_dim=8, max_length=12, n_negatives=5, ba
 GROUPS = np.arange(12) // 3
 CLOSE = dict(rtol=1e-4, atol=1e-5)
 poolings = pytest.mark.parametrize("pooling", POOLINGS)
-attentive = pytest.mark.parametrize("pooling", ["dot", "din"])
+ASKED = ["dot", "dot and log n", "sigmoid sum", "din", "din over root n"]
+TWICE = {"sum": 2, "sum over root n": 2**0.5, "sigmoid sum": 2, "din": 2, "din over root n": 2**0.5,
+         "dot and log n": np.log(13) / np.log(7)}  # fmt: skip
+"""By what a history of six events, told twice, multiplies the pooled vector; all others leave it as it was."""
 
 
 def network_of(pooling, **settings):
     start_at(0)
     return TargetRanker(GROUPS, replace(SMALL, pooling=pooling, repeats=True, **settings)).eval()
+
+
+def pooled_by(network, history, gaps, candidates):
+    """The vector u of each candidate, the weights, and the events that were weighed."""
+    events = network._events(history, gaps)
+    pooled, weights = network._pool(network._vectors(candidates), events, gaps, history != 0)
+    return pooled, weights, events
 
 
 @pytest.fixture
@@ -98,7 +108,27 @@ def test_order_within_a_day_never_changes_a_score(pooling, inputs):
     assert fw.allclose(network(history.flip(1), gaps, candidates)[0], network(history, gaps, candidates)[0], **CLOSE)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "last", "dot", "din"])
+@poolings
+def test_a_history_is_a_set_of_events_with_their_ages(pooling, inputs):
+    network, (history, gaps, candidates) = network_of(pooling), inputs
+    order = [3, 0, 5, 1, 4, 2]
+    shuffled = [x[:, order] for x in (history, gaps)]
+    assert fw.allclose(network(*shuffled, candidates)[0], network(*inputs)[0], **CLOSE)
+
+
+@poolings
+def test_a_history_told_twice_multiplies_the_vector_by_what_the_pooling_makes_of_counts(pooling, inputs):
+    """Averages can't count; sums can; roots and logarithms lie between. Padding is no event."""
+    network, (history, gaps, candidates) = network_of(pooling), inputs
+    nothing = fw.zeros(3, 2, dtype=fw.int64)
+    twice = [fw.cat([x, nothing, x], 1) for x in (history, gaps)]
+    once, _, _ = pooled_by(network, *inputs)
+    again, _, _ = pooled_by(network, *twice, candidates)
+    assert fw.allclose(again, TWICE.get(pooling, 1) * once, **CLOSE)
+    assert (fw.abs(once) > 1e-3).any() == (pooling != "none")
+
+
+@pytest.mark.parametrize("pooling", [pooling for pooling in POOLINGS if pooling != "none"])
 def test_events_of_another_age_give_another_score_and_of_the_same_age_the_same(pooling, inputs):
     start_at(0)
     network, (history, _, candidates) = TargetRanker(GROUPS, replace(SMALL, pooling=pooling)).eval(), inputs
@@ -135,23 +165,76 @@ def test_each_control_weighs_what_its_name_says(inputs):
     assert fw.allclose(weights["max"].sum(), tensor(1.0))
 
 
+@pytest.mark.parametrize("pooling", [pooling for pooling in POOLINGS if pooling != "max"])
+def test_the_vector_is_the_values_summed_by_the_weights(pooling, inputs):
+    network = network_of(pooling)
+    pooled, weights, events = pooled_by(network, *inputs)
+    value = network.attention.value if pooling in ("dot", "dot and log n", "sigmoid sum") else network.value
+    assert fw.allclose(pooled, weights @ value(events), **CLOSE)
+
+
+def test_weights_are_the_formula_of_their_name(inputs):
+    """Of four events and two places of padding, from the same first weights."""
+    history, gaps, candidates = inputs
+    history[:, 1], history[:, 4] = 0, 0
+    real = (history != 0).numpy()[:, None]
+    found = {name: network_of(name)(history, gaps, candidates)[1].detach().numpy() for name in POOLINGS}
+    assert np.allclose(found["sum"], np.broadcast_to(real, (3, 5, 6)), **CLOSE)
+    assert np.allclose(found["sum over root n"], np.broadcast_to(real, (3, 5, 6)) / 2, **CLOSE)
+    assert np.allclose(found["dot and log n"], found["dot"] * np.log(5), **CLOSE)
+    assert np.allclose(found["din over root n"], found["din"] / 2, **CLOSE)
+    network = network_of("sigmoid sum")
+    part, events = to_arrays(network), network._events(history, gaps).detach().numpy()
+    query = network._vectors(candidates).detach().numpy() @ part["attention.query.weight"]
+    scores = query @ (events @ part["attention.key.weight"]).swapaxes(1, 2) / np.sqrt(8)
+    assert np.allclose(found["sigmoid sum"], expit(scores) * real, **CLOSE)
+    shares = np.exp(scores) * real / (np.exp(scores) * real).sum(2, keepdims=True)
+    assert np.allclose(found["dot"], shares, **CLOSE)
+
+
+def test_decay_weighs_by_age_alone_and_starts_as_the_mean(inputs):
+    network, (history, gaps, candidates) = network_of("decay"), inputs
+    history[0, 2] = 0
+    start = network(history, gaps, candidates)
+    mean = network_of("mean")(history, gaps, candidates)
+    assert all(fw.allclose(*pair, **CLOSE) for pair in zip(start, mean, strict=True))
+    ages = np.linspace(1, -2, len(GAP_EDGES) + 1, dtype=np.float32)
+    with fw.no_grad():
+        network.age.add_(tensor(ages))
+    weights = network(history, gaps, candidates)[1].detach().numpy()
+    real = (history != 0).numpy()
+    shares = np.exp(ages[np.searchsorted(GAP_EDGES, gaps.numpy(), side="right")]) * real
+    shares = shares / shares.sum(1, keepdims=True)
+    assert np.allclose(weights, np.broadcast_to(shares[:, None], (3, 5, 6)), **CLOSE)
+    others = network(fw.where(history > 0, history % 12 + 1, history), gaps, candidates)[1].detach().numpy()
+    assert np.allclose(others, weights, **CLOSE)
+
+
+@poolings
+def test_a_gradient_reaches_every_parameter(pooling, inputs):
+    network, labels = network_of(pooling), tensor([[1.0, 0, 0, 0, 1]] * 3)
+    purchase_loss(network, (*inputs, labels, inputs[2])).backward()
+    for name, parameter in network.named_parameters():
+        reached = parameter.grad is not None and bool((parameter.grad != 0).any())
+        history_alone = name in ("gap.weight", "value.weight")
+        assert reached != (pooling == "none" and history_alone), name
+
+
 @needs_torch
 def test_max_pooling_is_the_greatest_value_of_each_coordinate(inputs):
-    network, (history, gaps, candidates) = network_of("max"), inputs
-    age = fw.bucketize(gaps, tensor(GAP_EDGES), right=True)
-    events = network._vectors(history) + network.gap(age)
+    network = network_of("max")
+    pooled, _, events = pooled_by(network, *inputs)
     values = network.value(events)
-    pooled, _ = network._pool(network._vectors(candidates), events, gaps, history != 0)
     assert fw.allclose(pooled[:, 0], values.max(dim=1).values)
 
 
-@attentive
-def test_attention_sees_the_candidate_and_the_mean_does_not(pooling, inputs):
-    assert not fw.allclose(*network_of(pooling)(*inputs)[1][0, :2])
-    assert equal(*network_of("mean")(*inputs)[1][0, :2])
+@poolings
+def test_attention_sees_the_candidate_and_the_others_do_not(pooling, inputs):
+    first, second = network_of(pooling)(*inputs)[1][0, :2]
+    assert not fw.allclose(first, second) if pooling in ASKED else equal(first, second)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "last", "max", "dot"])
+@pytest.mark.parametrize("pooling", ["mean", "last", "max", "decay", "dot"])
 def test_weights_of_an_average_sum_to_one(pooling, inputs):
     weights = network_of(pooling)(*inputs)[1]
     assert fw.allclose(weights.sum(-1), fw.ones(3, 5)) and (weights >= 0).all()
@@ -233,6 +316,17 @@ def test_corrected_odds_are_the_rate_at_which_products_are_bought():
     assert np.allclose(odds / (1 + odds), rates, atol=0.04)
     assert np.allclose(model.log_odds(every), model.predict(every) + np.log(exact)[every.items], atol=1e-6)
     assert (told < rates + 0.04).all() and (told > rates / 3).all()
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+@poolings
+def test_a_full_ranking_is_every_pair_asked_alone(pooling, repeats, shop):
+    """Lists of all products are scored another way than single candidates; the numbers are the same."""
+    config = replace(SMALL, pooling=pooling, repeats=repeats, training=FitConfig(epochs=1, learning_rate=3e-2))
+    model = TargetRankerRecommender(GROUPS, config).fit(shop)
+    lists = Interactions.from_sequences([[3, 4, 3], [], [9], list(range(12)) + [7] * 6], shop.item_ids)
+    every = Candidates(coming(lists, int(shop.times.max()), model.usual_gap), np.repeat(np.arange(4), 12), np.tile(np.arange(12), 4))
+    assert np.allclose(model.score(np.arange(4), history=lists).ravel(), model.log_odds(every), **CLOSE)
 
 
 def test_a_stranger_with_three_products_is_offered_what_goes_with_them(trained, shop):

@@ -166,7 +166,7 @@ def pairs(name: str, settings: dict[str, Any]) -> Case:
 
 
 def history(pooling: str) -> Case:
-    """History attention, or its control."""
+    """History attention, or one of its controls."""
     settings = {**HISTORY, "pooling": pooling}
     name = "HistoryAttentionRecommender"
     return Case("history_attention", name, alone(walks), settings, flat)
@@ -215,13 +215,21 @@ CASES = {
         first(2),
     ),
     "history attention, attention": history("attention"),
+    "history attention, content": history("content"),
+    "history attention, decay": history("decay"),
     "history attention, mean": history("mean"),
     "target ranker, none": ranker("none"),
     "target ranker, mean": ranker("mean"),
     "target ranker, max": ranker("max"),
     "target ranker, last": ranker("last"),
+    "target ranker, decay": ranker("decay"),
+    "target ranker, sum": ranker("sum"),
+    "target ranker, sum over root n": ranker("sum over root n"),
     "target ranker, dot": ranker("dot"),
+    "target ranker, dot and log n": ranker("dot and log n"),
+    "target ranker, sigmoid sum": ranker("sigmoid sum"),
     "target ranker, din": ranker("din"),
+    "target ranker, din over root n": ranker("din over root n"),
     "target ranker, dot and repeats": ranker("dot", repeats=True),
     "next basket, mean": basket("mean"),
     "next basket, newest": basket("newest"),
