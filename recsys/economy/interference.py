@@ -202,7 +202,8 @@ def budget_spend(
         Money, and days' worth of visitors.
 
     Raises:
-        ValueError: a negative bid or budget, other shapes, or chances out of range.
+        ValueError: a negative bid or budget, a lift below -1, other shapes, or chances
+            out of range.
     """
     chances, own = _checked_designs(chances, own)
     check_count("n_replicas", n_replicas)
@@ -213,6 +214,8 @@ def budget_spend(
             f"shapes {bids.shape} and {budgets.shape} from {bids.min(initial=0)} and "
             f"{budgets.min(initial=0)}"
         )
+    if not lift >= -1:
+        raise ValueError(f"lift: expected at least -1, got {lift}")
     rng = np.random.default_rng(seed)
     outcome, exposed = np.zeros((2, len(chances), n_replicas, 2))
     for design, day in np.ndindex(chances.shape):
