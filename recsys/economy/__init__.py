@@ -1,0 +1,43 @@
+"""The attention economy: a feed whose books close, and who is shown what.
+
+Order of reading: `choice` (how a budget of minutes is divided), `market` (a frozen
+world), `rounds` (a round and its ledger), `rankers` (slates), `events` (the log that is
+drawn), `cleaning` (of it), `environment` (adaptors to gymnasium, an extra of their own,
+imported from its module); then, on what an experiment says, `experiments`, `rates`,
+`sequential` and `interference`. NumPy and SciPy only.
+"""
+
+from recsys.economy.choice import Shares, inattentive, nested_shares, shares
+from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
+from recsys.economy.events import (
+    Conversion,
+    FeedLog,
+    conversion,
+    draw_choices,
+    draw_log,
+    inverse_propensities,
+    labels,
+    purchase_chances,
+)
+from recsys.economy.experiments import (
+    Effect,
+    by_unit,
+    cuped,
+    lift,
+    mean_difference,
+    ratio_mismatch,
+    weighted_difference,
+)
+from recsys.economy.interference import (
+    ByArm,
+    Stream,
+    budget_spend,
+    feed_minutes,
+    sales_by_city,
+    stream_clicks,
+)
+from recsys.economy.market import World, planted_world
+from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
+from recsys.economy.rates import rate_difference, sample_size, wald, wilson
+from recsys.economy.rounds import Ledger, State, play_round, start, utilities
+from recsys.economy.sequential import always_valid_radius, mixture_ratio
