@@ -169,8 +169,8 @@ def _slates(
         return best
     noise = np.where(np.isfinite(scores), rng.random(scores.shape), -1.0)
     noise[rows, best] = -1.0
-    other = np.argpartition(-noise, n_slots - 1, axis=1)[:, :n_slots]
-    return np.where(rng.random(best.shape) < explore, rng.permuted(other, axis=1), best)
+    other = np.argsort(-noise, axis=1)[:, :n_slots]  # drawn evenly, in an even order
+    return np.where(rng.random(best.shape) < explore, other, best)
 
 
 def _chances(name: str, given, count: int, default: float) -> np.ndarray:

@@ -54,6 +54,14 @@ def test_exploration_comes_with_its_chance_evenly_and_from_outside_the_list():
     assert (slates[:, 4] >= 5).all()
 
 
+def test_exploration_is_even_where_just_enough_is_left():
+    crowd = planted_world(20_000, 10, n_slots=5)
+    run = run_loop([crowd] * 2, lambda log: -np.arange(10.0), explore=np.ones(5), seed=1)
+    for slot in range(5):
+        counts = np.bincount(run.slates[1][:, slot], minlength=10)
+        assert np.abs(counts[5:] / 20_000 - 0.2).max() < 5 * np.sqrt(0.16 / 20_000)
+
+
 def test_learners_see_the_log_of_all_rounds_before_and_nothing_of_the_round_to_come():
     seen = []
 
@@ -151,9 +159,9 @@ def test_replay_adds_as_many_older_rows_as_it_says_and_none_twice():
 
 
 def test_rows_fade_by_their_age():
-    model = PairFactors((40, 60), np.ones(5), kept=0.5)
-    weight, _ = model._pairs(LOG)
-    expected = sum(0.5 ** (5 - r) * np.bincount(LOG.user[LOG.round == r], minlength=40) for r in range(6))
+    model, log = PairFactors((40, 60), np.ones(5), kept=0.5), LOG.rows(LOG.round >= LOG.user % 6)
+    weight, _ = model._pairs(log)
+    expected = sum(0.5 ** (5 - r) * np.bincount(log.user[log.round == r], minlength=40) for r in range(6))
     assert weight.sum(axis=1) == pytest.approx(expected)
 
 
