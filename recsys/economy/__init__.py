@@ -2,7 +2,8 @@
 
 Order of reading: `choice` (how a budget of minutes is divided), `market` (a frozen
 world), `rounds` (a round and its ledger), `rankers` (slates), `events` (the log that is
-drawn), `cleaning` (of it), `environment` (adaptors to gymnasium, an extra of their own,
+drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors` (one
+that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); then, on what an experiment says, `experiments`, `rates`,
 `sequential` and `interference`. NumPy and SciPy only.
 """
@@ -36,7 +37,9 @@ from recsys.economy.interference import (
     sales_by_city,
     stream_clicks,
 )
+from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
+from recsys.economy.pair_factors import PairFactors
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
 from recsys.economy.rounds import Ledger, State, play_round, start, utilities

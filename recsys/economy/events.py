@@ -13,7 +13,7 @@ https://arxiv.org/abs/1910.09337), equation 8, for conversion over the entire sp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
@@ -71,7 +71,7 @@ class FeedLog:
 
     def columns(self) -> dict[str, np.ndarray]:
         """All columns by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return dict(self.__dict__)
 
     def rows(self, chosen: np.ndarray) -> FeedLog:
         """The rows that a mask or indices choose."""

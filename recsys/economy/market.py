@@ -139,14 +139,14 @@ def planted_world(
 def _check_columns(world: World) -> None:
     check_axes("tastes", world.tastes, ("users", "topics"))
     for name in ("topics", "quality", "lure", "creators", "fees"):
-        column = getattr(world, name)
+        column = world.__dict__[name]
         if column.shape != (world.n_items,):
             raise ValueError(
                 f"{name}: expected one for each of the {world.n_items} items of topics, "
                 f"got shape {column.shape}"
             )
     for name in ("tastes", "quality", "lure", "fees"):
-        check_finite(name, getattr(world, name))
+        check_finite(name, world.__dict__[name])
     for name, count in (("tastes", world.n_users), ("topics", world.n_items)):
         if not count:
             raise ValueError(f"{name}: expected at least one row, got none")
@@ -174,7 +174,7 @@ RANGES |= {"outside": (-np.inf, np.inf), "leave": (-np.inf, np.inf)}
 def _check_numbers(world: World) -> None:
     check_temperature(world.temperature)
     for name in (field.name for field in fields(world) if field.default is not MISSING):
-        value, (low, high) = getattr(world, name), RANGES.get(name, (0, np.inf))
+        value, (low, high) = world.__dict__[name], RANGES.get(name, (0, np.inf))
         if not low <= value <= high or (np.isinf(value) and name != "leave"):
             raise ValueError(
                 f"{name}: expected a finite number from {low} to {high}, got {value}"
