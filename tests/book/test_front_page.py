@@ -51,7 +51,7 @@ def test_a_chapter_before_what_it_stands_on_is_refused(root, tmp_path):
 
 def test_the_picture_of_the_readme_is_the_first_figure_of_the_answer(root):
     stored = first_stored(root / "notebooks" / "worth.ipynb")
-    assert stored.caption.startswith("Attention minus the learned decay in each log")
+    assert stored.caption.startswith("Attention minus its control in each log")
     assert (root / "book" / "answer.svg").read_text("utf-8") == stored.wide, "recsys reproduce --update draws it again"
 
 

@@ -60,6 +60,6 @@ def answer(rows: Sequence[Row], margin: float = 3.0):
         ax.plot([], [], color=colour, marker=marker, linestyle="", label=verdict)
     ax.plot([], [], color="#444444", marker="|", linestyle="", label="could be seen")
     ax.set(yticks=[], ylim=(len(rows) - 0.4, -0.9))
-    ax.set_xlabel("attention minus decay, % of decay")
+    ax.set_xlabel("attention minus control, % of control")
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
     return fig

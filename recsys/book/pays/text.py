@@ -56,6 +56,17 @@ class Articles:
             rows = rows + self.parts["validation"]
         return Interactions.from_sequences(rows, np.arange(self.n_tokens))
 
+    def new(self, on: str) -> np.ndarray:
+        """Which articles are no copy, token by token, of one fitted before they are read.
+
+        Returns:
+            bool, one an article of the part `on`.
+        """
+        fitted = {row.tobytes() for row in self.parts["train"]}
+        if on == "test":
+            fitted |= {row.tobytes() for row in self.parts["validation"]}
+        return np.array([row.tobytes() not in fitted for row in self.parts[on]])
+
     def read(self, model: Any, on: str) -> np.ndarray:
         """Minus the bits a token of each article, its first token left out."""
         told = model.bits if isinstance(model, NGram) else partial(bits, model)
@@ -106,8 +117,30 @@ def of_arm(config: Mapping[str, Any], name: str, arm: str) -> dict[str, Any]:
 
 
 def results(config: Mapping[str, Any], done: Mapping[str, dict]) -> dict[str, Any]:
-    """What each world's tests say."""
-    return {
-        name: told(config, done, name, name) | {"tokens": world(config, name).n_tokens}
-        for name in config["worlds"]
-    }
+    """What each world's tests say: of all articles, and without copies of fitted ones."""
+    found = {}
+    for name in config["worlds"]:
+        asked = world(config, name)
+        without = {
+            key: only(piece, name, asked.new("test"))
+            for key, piece in done.items()
+            if key.startswith(f"{name}: ")
+        }
+        found[name] = told(config, done, name, name) | {
+            "tokens": asked.n_tokens,
+            "without copies": told(config, without, name, name),
+        }
+    return found
+
+
+def only(piece: Mapping[str, Any], name: str, kept: np.ndarray) -> dict[str, Any]:
+    """A piece with some of the articles of its test.
+
+    Args:
+        piece: of one arm.
+        name: of the world.
+        kept: bool, one an article.
+    """
+    test = piece["tests"][name]
+    units = np.array(test["units"])[:, kept].tolist()
+    return {**piece, "tests": {name: {**test, "units": units}}}
