@@ -124,10 +124,10 @@ def test_tolerance_is_for_floats_only(stored, fresh, tolerance, equal):
     assert same(stored, fresh, tolerance) is equal
 
 
-def test_show_wants_alt_text():
+def test_show_wants_a_caption():
     code = "from recsys.book import figure, show\nfig, ax = figure()\nshow(fig, 'plot')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "Alt text must say what the figure shows; 'plot' came" in done.stderr
+    assert "A caption must say what the figure shows; 'plot' came" in done.stderr
 
 
 def test_a_printed_claim_may_differ_by_the_tolerance_of_the_claim(altered):
