@@ -6,7 +6,7 @@ export OPENBLAS_NUM_THREADS := 1
 # Asked on Linux for a PyTorch without CUDA. For one with CUDA: make setup TORCH_INDEX=
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: python setup reproduce test mutations book lab bench tensorflow newest lock clean
+.PHONY: python setup reproduce test mutations axe book lab bench tensorflow newest lock clean
 
 setup: .venv/ready
 
@@ -33,6 +33,11 @@ test: setup
 mutations: setup
 	@echo "== Faults put into a copy of the package, one at a time: each must turn the tests red"
 	$(BIN)/python tests/mutations/run.py
+
+axe: setup
+	@echo "== What keeps a reader with a screen reader or a keyboard out, on every page (some minutes)"
+	npm install --silent --no-audit --no-fund --no-save --prefix .venv/axe axe-core@4.10.3
+	$(BIN)/python -m pytest -q tests/book/test_pages_in_a_browser.py
 
 book: setup
 	$(BIN)/python -m recsys.book.build

@@ -1,7 +1,7 @@
 """Every page in Chromium: nothing wider than its box, nothing that axe-core objects to, no heavy page.
 
 Each page is opened once, for its formulas are slow to set; then it is made narrow, and dark.
-axe-core comes from npm: `.ci/run` installs it below `.venv`, else its test says that it was skipped.
+axe-core comes from npm: `make axe` installs it below `.venv`, else its test says that it was skipped.
 """
 
 import gzip
@@ -140,7 +140,7 @@ def test_no_page_is_heavy(looked):
 
 def test_axe_core_objects_to_nothing(looked):
     if not AXE.is_file():
-        pytest.skip("axe-core is not installed (.ci/run does it: npm install axe-core)")
+        pytest.skip("axe-core is not installed (make axe does it, from npm)")
     assert of(looked, "axe") == {}
 
 
