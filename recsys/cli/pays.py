@@ -57,6 +57,7 @@ def pays(
 def _pays(
     options: Mapping, after_a_cut: bool, settings: int, seeds: int, seen: bool
 ) -> None:
+    _check(settings, seeds)
     at, source = root(), Log(**options)
     log = source.read().interactions.taken()
     name = f"{source.name}, {'after a cut' if after_a_cut else 'last out'}"
@@ -77,6 +78,18 @@ def _pays(
     done, _ = pieces.make(kept, made_from, made, print)
     _say(name, told(config, done, name, name), settings, seeds)
     print(logs.protocol(logs.world(config, name, lambda data: log)))
+
+
+def _check(settings: int, seeds: int) -> None:
+    if settings < 1:
+        raise ValueError(
+            f"--settings: expected at least 1, got {settings}; an arm has to try one"
+        )
+    if seeds < 2:
+        raise ValueError(
+            f"--seeds: expected at least 2, got {seeds}; one seed does not tell how far "
+            "seeds move a result"
+        )
 
 
 def _say(name: str, found: Mapping[str, Any], settings: int, seeds: int) -> None:

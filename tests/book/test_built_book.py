@@ -1,7 +1,6 @@
 """The pages a reader gets: complete, local, readable without a network."""
 
 import re
-import shutil
 from functools import cache
 from html.parser import HTMLParser
 
@@ -12,9 +11,6 @@ from recsys.book.root import chapters
 from tests.conftest import ROOT
 
 BUILT = ROOT / "_build" / "html"
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="module")
@@ -110,18 +106,6 @@ def test_every_chapter_section_figure_and_exercise_has_the_number_of_its_chapter
             counted = re.findall(r'class="(?:section-number|caption-number)">(?:\w+\.? )?([\d.]+)', html)
             counted += re.findall(r'class="eqno">\(([\d.]+)\)', html)
             assert counted and all(one.split(".")[0] == str(number) for one in titles + counted), path.name
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("mode, width", [("light", 1280), ("dark", 1280), ("light", 390)])

@@ -1,7 +1,6 @@
 """Cards: what is shown of a list, as a page and as text."""
 
 import re
-import shutil
 
 import pytest
 
@@ -11,8 +10,6 @@ ROWS = [
     {"title": f"Film {n} & <b>", "detail": f"19{n}0", "reason": f"because of {n}"}
     for n in range(1, 9)
 ]
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 
 
 def test_every_row_is_a_card_and_no_name_is_read_as_a_tag():
@@ -36,17 +33,11 @@ def test_a_row_without_a_reason_or_with_another_part_is_named():
         cards([ROWS[0] | {"score": 1}])
 
 
-def test_a_card_that_is_marked_gives_its_place_to_the_next():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
-        page.set_content(cards(ROWS, k=3).html)
-        boxes = page.locator("input")
-        in_sight = [box.is_visible() for box in boxes.all()]
-        assert in_sight == [True] * 3 + [False] * 5
-        boxes.nth(1).check()
-        assert [box.is_visible() for box in boxes.all()] == [True] * 4 + [False] * 4
-        browser.close()
+def test_a_card_that_is_marked_gives_its_place_to_the_next(browser):
+    page = browser.new_page()
+    page.set_content(cards(ROWS, k=3).html)
+    boxes = page.locator("input")
+    in_sight = [box.is_visible() for box in boxes.all()]
+    assert in_sight == [True] * 3 + [False] * 5
+    boxes.nth(1).check()
+    assert [box.is_visible() for box in boxes.all()] == [True] * 4 + [False] * 4

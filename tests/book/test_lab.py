@@ -19,7 +19,7 @@ from recsys.book.lab import as_json, lab_notebook, read_book, write_notebooks
 from recsys.book.lab.blocks import Directive, blocks
 from recsys.book.lab.directives import DIRECTIVES, markdown
 from recsys.book.lab.writing import only_claims
-from tests.book.test_built_book import CHROMIUM, FLAGS
+from tests.book.conftest import CHROMIUM
 from tests.conftest import ROOT
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -327,13 +327,8 @@ def wait_for(address, process, seconds=120):
 
 
 @pytest.fixture(scope="module")
-def page(lab):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page()
-        browser.close()
+def page(lab, browser):
+    return browser.new_page()
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_PART)

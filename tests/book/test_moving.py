@@ -1,12 +1,10 @@
 """The heat map that moves: by keyboard and by its button, told to a reader of the screen."""
 
-import shutil
 
 import numpy as np
 import pytest
 
 from recsys.book.moving import moving_heat
-from tests.book.test_built_book import FLAGS
 
 FRAMES = [np.full((2, 2), 0.5), np.eye(2)]
 TOLD = ["After 0 steps: <alike>.", "After 9 steps: \"sharp\"."]
@@ -29,26 +27,19 @@ def test_frames_that_do_not_belong_together_are_refused(monkeypatch, frames, tol
         displayed(monkeypatch, frames, told)
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
-def test_the_map_moves_by_keyboard_and_by_its_button(monkeypatch):
-    from playwright.sync_api import sync_playwright
+def test_the_map_moves_by_keyboard_and_by_its_button(monkeypatch, browser):
+    page = browser.new_context(offline=True).new_page()
+    page.set_content(displayed(monkeypatch)["text/html"])
+    slider = page.get_by_role("slider", name="Steps of training")
 
-    html = displayed(monkeypatch)["text/html"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_context(offline=True).new_page()
-        page.set_content(html)
-        slider = page.get_by_role("slider", name="Steps of training")
+    def state():
+        opacity = page.evaluate("[...document.querySelectorAll('rect')].map(r => +r.getAttribute('fill-opacity'))")
+        return opacity, page.locator("svg").get_attribute("aria-label"), page.locator("output").inner_text()
 
-        def state():
-            opacity = page.evaluate("[...document.querySelectorAll('rect')].map(r => +r.getAttribute('fill-opacity'))")
-            return opacity, page.locator("svg").get_attribute("aria-label"), page.locator("output").inner_text()
-
-        slider.focus()
-        page.keyboard.press("End")
-        assert state() == ([1, 0, 0, 1], TOLD[1], TOLD[1])
-        page.get_by_role("button", name="Play").click()
-        assert state() == ([0.5] * 4, TOLD[0], TOLD[0])
-        page.get_by_role("button", name="Play").wait_for()
-        assert state()[0] == [1, 0, 0, 1], "played to its end"
-        browser.close()
+    slider.focus()
+    page.keyboard.press("End")
+    assert state() == ([1, 0, 0, 1], TOLD[1], TOLD[1])
+    page.get_by_role("button", name="Play").click()
+    assert state() == ([0.5] * 4, TOLD[0], TOLD[0])
+    page.get_by_role("button", name="Play").wait_for()
+    assert state()[0] == [1, 0, 0, 1], "played to its end"

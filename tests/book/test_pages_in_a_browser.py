@@ -5,7 +5,6 @@ axe-core comes from npm: `make axe` installs it below `.venv`, else its test say
 """
 
 import gzip
-import shutil
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -15,10 +14,7 @@ import pytest
 from tests.conftest import ROOT
 
 BUILT = ROOT / "_build" / "html"
-CHROMIUM = shutil.which("chromium")
 AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 WIDTHS = (1400, 1024, 390)
 MODES = {1400: "light", 390: "dark"}
 HEAVIEST = 1.5e6
@@ -55,18 +51,6 @@ TOUCHING = """() => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 def weight(urls):

@@ -12,7 +12,7 @@ from recsys.data import read_log
 
 @pytest.fixture
 def checkout(root, tmp_path, monkeypatch):
-    """A directory that counts as one, with nothing kept; the registered spaces are small."""
+    """A directory that counts as one, with nothing kept."""
     for name in ("book", "studies", "recsys"):
         (tmp_path / name).symlink_to(root / name)
     monkeypatch.chdir(tmp_path)
@@ -49,7 +49,13 @@ def test_it_says_what_the_pieces_found_and_keeps_them(log, checkout):
 
 
 def test_errors_are_one_line(log):
-    for words in (["--data", "nothing.csv"], ["--data", "unknown"], ["--data", "movielens-100k", "--user", "who"]):
+    for words, told in (
+        (["--data", "nothing.csv"], "nothing.csv"),
+        (["--data", "unknown"], "unknown"),
+        (["--data", "movielens-100k", "--user", "who"], "--user: expected"),
+        (["--data", log, "--settings", 0], "--settings: expected at least 1, got 0"),
+        (["--data", log, "--seeds", 1], "--seeds: expected at least 2, got 1"),
+    ):
         done = typed("pays", *words)
         [line] = done.stderr.splitlines()
-        assert done.exit_code == 1 and line.startswith("recsys: ")
+        assert done.exit_code == 1 and line.startswith("recsys: ") and told in line
