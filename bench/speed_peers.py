@@ -124,6 +124,28 @@ def sklearn_neighbours(data):
     return search, lambda distances: float((1 - distances).sum() - len(distances))
 
 
+def recsim_rounds(data):
+    """RecSim's interest evolution, one user after another; its users leave when their time is spent."""
+    import warnings
+
+    warnings.simplefilter("ignore")  # gym says on every import that it is no longer kept
+    from recsim.environments import interest_evolution
+
+    n_candidates, slates = int(data["n_candidates"]), data["slates"]
+    config = {"num_candidates": n_candidates, "slate_size": slates.shape[1], "seed": 0}
+    environment = interest_evolution.create_environment(config | {"resample_documents": False})
+    environment.reset()
+
+    def play():
+        for slate in slates:
+            *_, done, _ = environment.step(slate)
+            if done:
+                environment.reset()
+        return len(slates)
+
+    return play, float
+
+
 # peer: (what prepares it, its environment, distributions whose versions count)
 PEERS = {
     "ranx-arrays": (ranx_arrays, "ranx", ["ranx", "numba"]),
@@ -134,6 +156,7 @@ PEERS = {
     "implicit-cg": (lambda data: implicit_als(data, True), "implicit", ["implicit"]),
     "implicit-cosine": (implicit_cosine, "implicit", ["implicit"]),
     "sklearn-neighbours": (sklearn_neighbours, "project", ["scikit-learn"]),
+    "recsim": (recsim_rounds, "recsim", ["recsim-no-tf", "gym"]),
 }
 
 
