@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from recsys.book import claimed as book_claims
-from recsys.book.inputs import changed as differences, inputs
+from recsys.book.inputs import changed as differences
+from recsys.book.inputs import inputs
 from recsys.book.machine import machine
 from recsys.book.passes import expected, keep, last_pass, tree_hash
 from recsys.book.root import notebooks

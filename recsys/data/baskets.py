@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.data.columns import ids as ids_of, whole_numbers
+from recsys.data.columns import ids as ids_of
+from recsys.data.columns import whole_numbers
 from recsys.data.errors import DataError
 from recsys.data.interactions import Interactions
 from recsys.data.tables import Table, check_range, check_starts, frozen
