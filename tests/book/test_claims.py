@@ -22,7 +22,8 @@ from recsys.book.claimed import (
     rewrite_roles,
     update_claims,
 )
-from recsys.book.reproduce import environment, table, verdicts
+from recsys.book.passes import table, verdicts
+from recsys.book.reproduce import environment
 from recsys.book.root import notebooks, pages
 
 CLAIMS = """# a comment that survives
