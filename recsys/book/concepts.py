@@ -242,7 +242,11 @@ def verdicts(name: str, at: Path) -> str:
         start, end = (diagram.nodes[name] for name in (arrow.start, arrow.end))
         ends = f"{start[1]} ({start[0]}) → {end[1]} ({end[0]})"
         why = CLAIM.sub(lambda found: _role(claims[found[2]], found[1]), arrow.why)
-        where = f"[{titles[arrow.chapter]}](../{arrow.chapter}.ipynb)" if arrow.chapter else ""
+        where = (
+            f"[{titles[arrow.chapter]}](../{arrow.chapter}.ipynb)"
+            if arrow.chapter
+            else ""
+        )
         sign = SIGNS[arrow.verdict]
         rows.append(f"| {sign} | {ends} | {arrow.verdict} | {why} | {where} |")
     return "\n".join(rows)

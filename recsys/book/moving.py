@@ -127,7 +127,9 @@ def moving_bars(
     scale = (WIDE - left - NUMBER) / longest
     numbers = []
     for i, frame in enumerate(frames):
-        lines = [] if marks is None else np.round(left + scale * marks[i] - 1, 1).tolist()
+        lines = (
+            [] if marks is None else np.round(left + scale * marks[i] - 1, 1).tolist()
+        )
         texts = [written.format(number) for number in frame]
         numbers.append([*np.round(scale * frame, 1).tolist(), *texts, *lines])
     drawn = _bars(numbers[start], names, left, told[start])
@@ -211,7 +213,9 @@ def _bars(frame: list, names: Sequence[str], left: int, label: str) -> str:
         parts.append(_moved("width", values, place))
     for y in heights:
         place = f'x="{WIDE - 2}" y="{y + 17}" text-anchor="end"'
-        parts.append(f'<text data-set="text" {place}>{html.escape(next(values))}</text>')
+        parts.append(
+            f'<text data-set="text" {place}>{html.escape(next(values))}</text>'
+        )
     if len(frame) > 2 * len(names):
         parts += [
             _moved("x", values, {"y": y - 3, "width": 2, "height": BAR + 6})
