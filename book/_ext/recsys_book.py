@@ -7,9 +7,11 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
 from sphinxcontrib.bibtex.roles import CiteRole
 
+from recsys.book import concepts
 from recsys.book.chapter_map import drawn
 from recsys.book.claimed import agrees, as_written, read_claims
 from recsys.book.figure_page import figure_node
@@ -164,6 +166,29 @@ class ChapterMap(Directive):
         return [nodes.raw("", drawn(at), format="html")]
 
 
+class ConceptMap(Directive):
+    """```{concept-map} economy```: a diagram of `book/concepts.yml`, a sign for a verdict on each arrow."""
+
+    required_arguments = 1
+
+    def run(self):
+        at = Path(self.state.document.settings.env.srcdir)
+        return [nodes.raw("", concepts.drawn(self.arguments[0], at), format="html")]
+
+
+class ConceptVerdicts(Directive):
+    """```{concept-verdicts} economy```: the reasons, a row an arrow."""
+
+    required_arguments = 1
+
+    def run(self):
+        at = Path(self.state.document.settings.env.srcdir)
+        found = nodes.container()
+        lines = concepts.verdicts(self.arguments[0], at).splitlines()
+        self.state.nested_parse(StringList(lines, "book/concepts.yml"), 0, found)
+        return found.children
+
+
 def mend_theme(app, exception):
     """What the theme writes is mended where it stands: not all of it passes through a page's context."""
     if exception is None and app.builder.name == "html":
@@ -176,6 +201,8 @@ def mend_theme(app, exception):
 def setup(app):
     app.add_directive("first-figure", FirstFigure)
     app.add_directive("chapter-map", ChapterMap)
+    app.add_directive("concept-map", ConceptMap)
+    app.add_directive("concept-verdicts", ConceptVerdicts)
     app.connect("config-inited", without_an_address_no_buttons, priority=100)
     app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
     app.add_node(told, html=(visit_told, visit_plainly))

@@ -146,19 +146,20 @@ def test_the_moving_figure_moves_by_keyboard_and_tells_it_to_a_reader_of_the_scr
     context = browser.new_context(offline=True)
     page = context.new_page()
     page.goto((BUILT / "notebooks" / "allocation.html").as_uri())
-    slider = page.get_by_role("slider", name="Temperature")
+    figure = page.locator("figure").filter(has=page.get_by_role("slider", name="Temperature"))
 
     def state():
-        widths = page.evaluate("[...document.querySelectorAll('#temperature rect')].map(r => +r.getAttribute('width'))")
-        return widths, page.locator("#temperature svg").get_attribute("aria-label")
+        widths = figure.locator(".bar").evaluate_all("all => all.map(bar => +bar.getAttribute('width'))")
+        return widths, figure.locator("svg").get_attribute("aria-label")
 
-    slider.focus()
+    figure.get_by_role("slider").focus()
     page.keyboard.press("Home")
     cold = state()
     page.keyboard.press("End")
     hot = state()
     assert cold != hot and max(cold[0]) > 2 * max(hot[0]), "cold concentrates, hot spreads"
     assert cold[1] != hot[1]
+    assert re.match(r"Fig\. [\d.]+", figure.locator("figcaption").inner_text())
     context.close()
 
 

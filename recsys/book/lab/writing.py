@@ -13,6 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from recsys.book.figures import SVG
+from recsys.book.moving import HTML
 from recsys.book.lab.blocks import Directive, blocks
 from recsys.book.lab.citations import read_works
 from recsys.book.lab.directives import folded, joined, rendered, solution_title
@@ -121,7 +122,8 @@ class _Writer:
 
 def _captions(cell: NotebookNode) -> list[NotebookNode]:
     """A text cell with the captions of a folded cell, which Lab does not show."""
-    stored = [output.get("metadata", {}).get(SVG, {}) for output in cell.outputs]
+    told = [output.get("metadata", {}) for output in cell.outputs]
+    stored = [one.get(SVG) or one.get(HTML, {}) for one in told]
     captions = [f"*Figure.* {one['caption']}" for one in stored if "caption" in one]
     if not captions or cell.metadata.jupyter.get("outputs_hidden"):
         return []
