@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys.book.telephone import stack
+from recsys.book.fitting import stack, uncover
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's palette, told apart by colour-blind readers; order by contrast on white."""
@@ -63,7 +63,7 @@ def show(fig, caption: str) -> None:
     """Display `fig` with a caption, and close it.
 
     It is stored twice as SVG, as wide as it was made and for a telephone, axes below each
-    other. Black, white and greys follow the theme of the page.
+    other; a legend that lies on the data moves below them. Black, white and greys follow the theme of the page.
 
     Args:
         fig: of matplotlib.
@@ -81,6 +81,7 @@ def show(fig, caption: str) -> None:
     summary = [line for ax in fig.axes for line in _describe(ax)]
     _unmark(fig)
     _keep_on_images(fig)
+    uncover(fig)
     wide = _svg(fig, f"wide: {caption}")
     stack(fig)
     narrow = _svg(fig, f"narrow: {caption}")

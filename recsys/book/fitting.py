@@ -1,4 +1,4 @@
-"""A drawing as a telephone shows it: axes below each other, and nothing cut or covered."""
+"""What makes a drawing fit its page: nothing cut, nothing covered, narrow for a telephone."""
 
 from __future__ import annotations
 
@@ -33,13 +33,22 @@ def stack(fig) -> None:
         _break_ticks(ax)
         for label in (ax.xaxis.label, ax.yaxis.label, ax.title):
             _break(label)
-    fig.draw_without_rendering()
-    for ax in axes:
-        legend = ax.get_legend()
-        if legend and (_too_wide(legend) or _covers(legend, ax)):
-            _move_below(legend, fig)
+    uncover(fig)
     for legend in list(fig.legends):
         if _too_wide(legend):
+            _move_below(legend, fig)
+
+
+def uncover(fig) -> None:
+    """Move legends that lie on the data, or are wider than the page, below the axes.
+
+    Args:
+        fig: of matplotlib; it is changed.
+    """
+    fig.draw_without_rendering()
+    for ax in fig.axes:
+        legend = ax.get_legend()
+        if legend and (_too_wide(legend) or _covers(legend, ax)):
             _move_below(legend, fig)
 
 
@@ -49,7 +58,7 @@ def _too_wide(artist) -> bool:
 
 
 def _break(label) -> None:
-    """Break a label that is longer than the page, or than half as much again as its axes."""
+    """Break a label that is longer than the page."""
     text = label.get_text()
     box, page = label.get_window_extent(), label.get_figure(root=True).bbox
     outside = _too_wide(label) or box.y0 < page.y0 or box.y1 > page.y1
@@ -68,8 +77,9 @@ def _break_ticks(ax) -> None:
     if not touching() or not any(c.isalpha() for label in labels for c in label.get_text()):
         return
     words = [label.get_text().replace(" ", "\n") for label in labels]
-    ax.set_xticks(ax.get_xticks(), words) if len(words) == len(ax.get_xticks()) else None
-    labels = ax.get_xticklabels()
+    if len(words) == len(ax.get_xticks()):
+        ax.set_xticks(ax.get_xticks(), words)
+        labels = ax.get_xticklabels()
     if touching():
         ax.tick_params(axis="x", rotation=40)
 
