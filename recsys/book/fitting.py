@@ -85,7 +85,7 @@ def _break_ticks(ax) -> None:
 
 
 def _covers(legend, ax) -> bool:
-    """Whether lines, points or intervals of the axes run below their legend."""
+    """Whether lines, points, intervals or bars of the axes lie below their legend."""
     box = legend.get_window_extent()
     drawn = [
         line.get_path().transformed(line.get_transform()) for line in ax.get_lines()
@@ -98,7 +98,10 @@ def _covers(legend, ax) -> bool:
                 return True
         else:
             drawn += [path.transformed(to_page) for path in paths]
-    return any(path.intersects_bbox(box, filled=False) for path in drawn)
+    bars = (bar.get_window_extent() for bar in ax.patches if bar.get_alpha() is None)
+    return any(path.intersects_bbox(box, filled=False) for path in drawn) or any(
+        bar.overlaps(box) for bar in bars
+    )
 
 
 def _move_below(legend, fig) -> None:
