@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from docutils import nodes
 
 from recsys.book.figures import SVG, Stored
+
+BESIDE = {
+    "Left": "left",
+    "Right": "right",
+    "(left)": "in-left",
+    "(right)": "in-right",
+    "on the left": "on-left",
+    "on the right": "on-right",
+}
+"""Words of a caption that say "above" and "below" on a telephone, and their CSS classes."""
 
 
 class FigureRenderer:
@@ -30,5 +41,19 @@ def figure_node(stored: Stored) -> nodes.figure:
     for width, svg in (("wide", stored.wide), ("narrow", stored.narrow)):
         told = f'<svg class="{width}" role="img" aria-labelledby="{name}-caption" '
         figure += nodes.raw("", svg.replace("<svg ", told, 1), format="html")
-    figure += nodes.caption("", stored.caption, ids=[f"{name}-caption"])
+    figure += nodes.caption("", "", *_told(stored), ids=[f"{name}-caption"])
     return figure
+
+
+def _told(stored: Stored) -> list[nodes.Node]:
+    """The caption; where axes move below each other, the words for their place are marked."""
+    if len(re.findall(r'id="axes_\d', stored.narrow)) < 2:
+        return [nodes.Text(stored.caption)]
+    places = "|".join(map(re.escape, BESIDE))
+    parts = re.split(rf"((?<!\w)(?:{places})(?!\w))", stored.caption)
+    return [
+        nodes.inline("", part, classes=["beside", BESIDE[part]])
+        if part in BESIDE
+        else nodes.Text(part)
+        for part in parts
+    ]

@@ -27,7 +27,8 @@ def mended(body: str) -> str:
 
     pandas gives an index with a name a row of its own, empty but for that name; the name
     moves up. Columns of numbers, and of numbers with intervals, get the class `number`.
-    Large counts of pandas get commas; numbers that name a thing (`NAMES`) do not.
+    Large counts of pandas get commas, but not numbers that name a thing (`NAMES`);
+    a dash stands for what is missing.
 
     Args:
         body: HTML of a page, or of a part of it.
@@ -47,6 +48,7 @@ def _mended(text: str) -> str:
     if of_pandas:
         del table["border"]
         _join_header(table)
+        _fill_missing(table)
     _name_cells(table)
     _mark_numbers(table)
     if of_pandas:
@@ -108,6 +110,13 @@ def _mark_numbers(table: Tag) -> None:
             for cell in (*cells, *names[place : place + 1]):
                 if cell.name == "td" or cell in names:
                     cell["class"] = [*cell.get("class", []), "number"]
+
+
+def _fill_missing(table: Tag) -> None:
+    """A dash where there is no number."""
+    for cell in table.find_all("td"):
+        if cell.get_text(strip=True) in {"None", "NaN", "nan"}:
+            cell.string = "–"
 
 
 def _part_thousands(table: Tag) -> None:
