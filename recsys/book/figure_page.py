@@ -6,11 +6,22 @@ They are drawings of `recsys.book.show` and figures of `recsys.book.moving`.
 from __future__ import annotations
 
 import hashlib
+import re
 
 from docutils import nodes
 
 from recsys.book.figures import SVG, Stored
 from recsys.book.moving import HTML
+
+BESIDE = {
+    "Left": "left",
+    "Right": "right",
+    "(left)": "in-left",
+    "(right)": "in-right",
+    "on the left": "on-left",
+    "on the right": "on-right",
+}
+"""Words of a caption that say "above" and "below" on a telephone, and their CSS classes."""
 
 
 class FigureRenderer:
@@ -31,7 +42,7 @@ class FigureRenderer:
 
 def figure_node(stored: Stored) -> nodes.figure:
     """A figure that Sphinx counts, drawn for a page and for a telephone."""
-    figure, caption = _framed(stored.caption)
+    figure, caption = _framed(stored.caption, _told(stored))
     for width, svg in (("wide", stored.wide), ("narrow", stored.narrow)):
         told = f'<svg class="{width}" role="img" aria-labelledby="{caption["ids"][0]}" '
         figure += nodes.raw("", svg.replace("<svg ", told, 1), format="html")
@@ -41,13 +52,29 @@ def figure_node(stored: Stored) -> nodes.figure:
 
 def moving_node(caption: str, box: str) -> nodes.figure:
     """A figure that Sphinx counts, with the slider that moves it."""
-    figure, below = _framed(caption)
+    figure, below = _framed(caption, [nodes.Text(caption)])
     figure += [nodes.raw("", box, format="html"), below]
     return figure
 
 
-def _framed(caption: str) -> tuple[nodes.figure, nodes.caption]:
+def _framed(
+    caption: str, told: list[nodes.Node]
+) -> tuple[nodes.figure, nodes.caption]:
     """A figure without its drawing, and what stands below it."""
     name = "figure-" + hashlib.sha256(caption.encode()).hexdigest()[:8]
     figure = nodes.figure(ids=[name], classes=["drawn"])
-    return figure, nodes.caption("", caption, ids=[f"{name}-caption"])
+    return figure, nodes.caption("", "", *told, ids=[f"{name}-caption"])
+
+
+def _told(stored: Stored) -> list[nodes.Node]:
+    """The caption; where axes move below each other, the words for their place are marked."""
+    if len(re.findall(r'id="axes_\d', stored.narrow)) < 2:
+        return [nodes.Text(stored.caption)]
+    places = "|".join(map(re.escape, BESIDE))
+    parts = re.split(rf"((?<!\w)(?:{places})(?!\w))", stored.caption)
+    return [
+        nodes.inline("", part, classes=["beside", BESIDE[part]])
+        if part in BESIDE
+        else nodes.Text(part)
+        for part in parts
+    ]
