@@ -28,13 +28,13 @@ def check(number: str, answer) -> None:
     label = find(number)
     if label not in read_answers():
         print(
-            f"Exercise {number}: a proof or an argument, which cannot be checked here. "
-            "Open its solution."
+            f"Exercise {number} asks for an argument, a proof or a piece of work that is "
+            "not checked here: open its solution."
         )
         return
     stored = read_answers()[label]
     if answer is ...:
-        print(f"Exercise {number} asks for {stored.asks}. Put it in place of the dots.")
+        print(f"Exercise {number} asks for {stored.wanted}. Put it in place of the dots.")
         return
     wrong = _wrong(label, stored, answer)
     if wrong is None:
@@ -58,7 +58,7 @@ def _wrong(label: str, stored: Answer, answer) -> str | None:
         return None
     if len(given) == 1:
         return ""
-    return f": look again at {', '.join(places)} of the {len(given)}, counted as one reads"
+    return f", look again at place {', '.join(places)} of {len(given)}"
 
 
 def _words(stored: Answer, answer) -> list[str]:
@@ -68,14 +68,13 @@ def _words(stored: Answer, answer) -> list[str]:
         ValueError: other words, no words, or more or fewer.
     """
     words = [answer] if isinstance(answer, str) else answer
-    choices = ", ".join(map(repr, stored.choices))
     if not isinstance(words, (list, tuple)):
-        raise _expected(stored, f"{answer!r}; choose from {choices}")
+        raise _expected(stored, f"{answer!r}; hand in a text, or a list of them")
     if len(words) != len(stored.sealed):
         raise _expected(stored, f"{len(words)} words; hand in {len(stored.sealed)}")
     for word in words:
         if not isinstance(word, str) or plain(word) not in map(plain, stored.choices):
-            raise _expected(stored, f"{word!r}; choose from {choices}")
+            raise _expected(stored, f"{word!r}; take the very words")
     return list(words)
 
 
@@ -126,4 +125,4 @@ def _tried(stored: Answer, function: Callable) -> str | None:
 
 
 def _expected(stored: Answer, got: str) -> ValueError:
-    return ValueError(f"answer: expected {stored.asks}, got {got}")
+    return ValueError(f"answer: expected {stored.wanted}; got {got}")

@@ -29,6 +29,12 @@ class Answer:
     choices: tuple[str, ...] = ()
     function: str = ""
 
+    @property
+    def wanted(self) -> str:
+        """What is asked for, with the words to choose from."""
+        choices = ", ".join(map(repr, self.choices))
+        return f"{self.asks}; choose from {choices}" if choices else self.asks
+
 
 @lru_cache(maxsize=1)
 def read_answers() -> dict[str, Answer]:
@@ -60,11 +66,11 @@ def find(number: str) -> str:
     if number not in numbers:
         chapter = number.strip().partition(".")[0]
         near = [one for one in numbers if one.partition(".")[0] == chapter]
-        others = [one.partition(".")[0] for one in numbers]
+        last = list(numbers)[-1].partition(".")[0]
         has = (
             f"chapter {chapter} has {', '.join(near)}"
             if near
-            else f"chapters {', '.join(dict.fromkeys(others))} have exercises"
+            else f"exercises of chapters 1 to {last} are known"
         )
         raise ValueError(
             f"number: expected that of an exercise, as on its page, got {number!r}; {has}"
