@@ -34,7 +34,9 @@ def check(number: str, answer) -> None:
         return
     stored = read_answers()[label]
     if answer is ...:
-        print(f"Exercise {number} asks for {stored.wanted}. Put it in place of the dots.")
+        print(
+            f"Exercise {number} asks for {stored.wanted}. Put it in place of the dots."
+        )
         return
     wrong = _wrong(label, stored, answer)
     if wrong is None:

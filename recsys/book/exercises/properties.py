@@ -49,7 +49,11 @@ def slope_of_temperature(function: Callable) -> bool:
     """(scores, values, gradient, temperature): the slope of the loss by differences."""
 
     def right(rng: np.random.Generator) -> bool:
-        scores, values, g = rng.normal(size=5), rng.normal(size=(5, 3)), rng.normal(size=3)
+        scores, values, g = (
+            rng.normal(size=5),
+            rng.normal(size=(5, 3)),
+            rng.normal(size=3),
+        )
         heat, step = rng.uniform(0.5, 2), 1e-5
 
         def loss(T: float) -> float:

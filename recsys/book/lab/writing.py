@@ -93,9 +93,7 @@ class _Writer:
 
     def _check(self, label: str) -> NotebookNode:
         """A cell that waits for the answer to an exercise."""
-        lines = textwrap.wrap(
-            read_answers()[label].wanted, 86, break_on_hyphens=False
-        )
+        lines = textwrap.wrap(read_answers()[label].wanted, 86, break_on_hyphens=False)
         source = "\n".join(
             ["from recsys.book import check", ""]
             + [f"# {line}" for line in lines]
