@@ -31,6 +31,7 @@ NUMBER = {label: number for number, label in read_numbers().items()}
 WORDS = [label for label, answer in ANSWERS.items() if answer.choices]
 FUNCTIONS = [label for label, answer in ANSWERS.items() if answer.function]
 NUMBERS = [label for label in ANSWERS if label not in WORDS and label not in FUNCTIONS]
+PLAIN = r"(?<![\w.*])-?\d+(?:\.\d+)?"
 FEWER: dict[str, str] = {}
 """Chapters whose exercises have no two answers that can be checked, each with the reason."""
 
@@ -356,10 +357,15 @@ def test_a_number_is_right_within_its_tolerance_and_nowhere_else(value, within, 
         assert opens("any", 0, value + away * within, sealed) == (abs(away) < 1)
 
 
+def test_the_test_of_hints_sees_a_number():
+    [sealed] = ANSWERS["gradients-ex-divisor"].sealed
+    assert opens("gradients-ex-divisor", 0, float(re.findall(PLAIN, "try 0.8.")[0]), sealed)
+
+
 def test_neither_hint_nor_question_holds_an_answer():
     for label, answer in ANSWERS.items():
         text = f"{answer.asks} {answer.hint}"
-        numbers = [float(one) for one in re.findall(r"(?<![\w.*])-?\d+(?:\.\d+)?", text)]
+        numbers = [float(one) for one in re.findall(PLAIN, text)]
         for place, sealed in enumerate(answer.sealed if label in NUMBERS else ()):
             given = [one for one in numbers if opens(label, place, one, sealed)]
             assert set(given) <= {*ALSO_SAID.get(label, ())}, f"{label}: {given} at place {place}"
@@ -369,6 +375,9 @@ def test_neither_hint_nor_question_holds_an_answer():
 
 
 ALSO_SAID = {
+    "metrics-ex-fullk": (1,),  # the number of right films
+    "texts-ex-saturation": (1,),  # of k1 + 1
+    "history-ex-rate": (0,),  # an end of the rate
     "texts-ex-tuned": (4.8, 0.75),  # all settings to choose from are named
     "own-shadow-ex-ones": (0.2,),  # the chance p is given, and is not the answer by itself
 }
