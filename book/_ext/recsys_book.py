@@ -9,11 +9,13 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
+from sphinx_exercise.nodes import is_exercise_node
 from sphinxcontrib.bibtex.roles import CiteRole
 
 from recsys.book import concepts
 from recsys.book.chapter_map import drawn
 from recsys.book.claimed import agrees, as_written, read_claims
+from recsys.book.exercises import read_answers, read_numbers
 from recsys.book.figure_page import figure_node
 from recsys.book.figures import first_stored
 from recsys.book.lab import as_json, lab_notebook, read_book
@@ -89,6 +91,15 @@ def name_cells(app, doctree):
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             cell["ids"].append(f"cell-{cell['cell_index']}")
+
+
+def offer_checks(app, doctree):
+    """Below an exercise whose answer can be checked: how, and what to hand in."""
+    number_of = {label: number for number, label in read_numbers().items()}
+    for exercise in doctree.findall(is_exercise_node):
+        if answer := read_answers().get(exercise["label"]):
+            call = nodes.literal("", f'recsys.book.check("{number_of[exercise["label"]]}", ...)')
+            exercise[-1] += nodes.paragraph("", "Check it: ", call, nodes.Text(f", with {answer.wanted}."), classes=["check"])
 
 
 def visit_told(translator, node):
@@ -208,6 +219,7 @@ def setup(app):
     app.add_node(told, html=(visit_told, visit_plainly))
     app.add_node(source, html=(visit_plainly, visit_plainly))
     app.connect("doctree-read", name_cells)
+    app.connect("doctree-read", offer_checks)
     app.connect("doctree-read", say_each_source_once)
     app.connect("html-collect-pages", page_of_claims)
     app.connect("build-finished", offer_lab_notebooks)

@@ -2,10 +2,12 @@
 
 import re
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
+from recsys.book.exercises import read_answers, read_numbers
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.root import chapters
 from tests.conftest import ROOT
@@ -90,6 +92,19 @@ def test_what_is_numbered_has_the_number_that_lab_gives_it(pages):
     known = {nodes_name(name): label.number for name, label in labels.items() if label.number}
     shared = found.keys() & known.keys()
     assert len(shared) > 50 and {name: found[name] for name in shared} == {name: known[name] for name in shared}
+
+
+def test_an_exercise_that_answers_says_how_it_is_checked(pages):
+    labels = read_book(ROOT).labels
+    for number, label in read_numbers().items():
+        page = BUILT / "notebooks" / f"{labels[label].notebook}.html"
+        exercise = re.search(rf'<div class="exercise[^>]*id="{label}".*?Exercise {re.escape(number)}.*?</div>', page.read_text("utf-8"), re.S)[0]
+        assert ("Check it: " in exercise) == (label in read_answers()), label
+        assert label not in read_answers() or f'recsys.book.check("{number}", ...)' in text_of(exercise), label
+
+
+def text_of(html):
+    return unescape(re.sub(r"<[^>]*>", "", html))
 
 
 def nodes_name(label):
