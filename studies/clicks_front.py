@@ -11,8 +11,7 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from recsys.economy import draw_log, planted_world, start
-from recsys.economy.serving import serve
+from recsys.economy import best_slates, draw_log, planted_world, play_round, start
 from recsys.evaluation import gini, ndcg
 
 DATA = []
@@ -47,7 +46,7 @@ FORETOLD = [
     "offline: bait: over lures and noise together from -0.7 to 0.3 on average",
     "front: lure 1 is never on the front of the two worlds with memory",
     "front: lure 1 is on the front of the captive world",
-    "front: boost 0.3 adds 0.04 to 0.12 of equality for less than 0.02 of money, 4 of 4",
+    "front: boost 0.3 adds 0.04 to 0.12 of equality for below 0.02 of money, 4 of 4",
 ]
 
 
@@ -80,18 +79,44 @@ def planted(config, seed, **settings):
     return planted_world(config["users"], config["items"], seed=seed, **numbers)
 
 
-def lived(config, world, lure, scores=0.0, **options):
-    """Minutes and surplus of each round, money, creators' equality, who is left."""
-    scores = world.quality + lure * world.lure + scores
-    books = list(serve(world, scores, config["rounds"], **options))
-    surplus = [b.weight @ (b.realised - world.outside) for b in books]
+def lived(config, world, scores, tastes=None):
+    """The books of policies, each with its scores of items, side by side.
+
+    No user changes another and nobody tires, so every policy has a copy of all users,
+    and one slate of each of them for all rounds.
+    """
+    tastes, n_slots = world.tastes if tastes is None else tastes, len(world.examination)
+    known = np.broadcast_to(tastes, (len(scores), *world.tastes.shape))
+    slates = np.concatenate(
+        [
+            best_slates(tastes, policy, world.topics, n_slots)
+            for tastes, policy in zip(known, scores, strict=True)
+        ]
+    )
+    crowd = replace(world, tastes=np.tile(world.tastes, (len(scores), 1)))
+    state, spent, surplus, minutes = start(crowd), np.zeros(slates.shape), 0.0, []
+    by_policy = lambda users: users.reshape(len(scores), -1)
+    for _ in range(config["rounds"]):
+        divided, book, state = play_round(crowd, state, slates)
+        spent += divided.items * (book.weight * world.minutes)[:, None]
+        surplus = surplus + book.weight * (book.realised - world.outside)
+        minutes.append(by_policy(book.feed).sum(axis=1))
+    made = np.arange(len(scores)).repeat(world.n_users)[:, None] * world.n_creators
+    made = (made + world.creators[slates]).ravel()
+    made = np.bincount(made, spent.ravel(), len(scores) * world.n_creators)
+    rate = world.load * world.price  # money for a minute
     return {
-        "minutes": np.array([b.feed.sum() for b in books]),
-        "surplus": np.sum(surplus) / world.n_users,
-        "money": sum(b.platform for b in books),
-        "equality": 1 - gini(sum(b.creators for b in books)) if world.load else None,
-        "left": books[-1].weight.mean(),
+        "minutes": np.array(minutes).T,  # (policies, rounds)
+        "surplus": by_policy(surplus).mean(axis=1),
+        "money": (1 - world.creators_share) * rate * by_policy(spent).sum(axis=1),
+        "equality": np.array([1 - gini(creators) for creators in by_policy(made)]),
+        "left": by_policy(book.weight).mean(axis=1),
     }
+
+
+def both(config, world):
+    """The honest ranker and the click ranker."""
+    return lived(config, world, [world.quality, world.quality + world.lure])
 
 
 def bait(config):
@@ -100,15 +125,16 @@ def bait(config):
     rows |= {"in total from": [], "left, honest": [], "left, bait": []}
     for seed in config["seeds"]:
         world = planted(config, seed, **config["worlds"]["lasting"])
-        honest, lured = lived(config, world, 0), lived(config, world, 1)
-        gain = lured["minutes"] - honest["minutes"]
-        rows["first round"].append(gain[0] / honest["minutes"][0])
-        rows["all rounds"].append(gain.sum() / honest["minutes"].sum())
-        rows["surplus"].append(lured["surplus"] / honest["surplus"] - 1)
+        lives = both(config, world)
+        honest, lured = lives["minutes"]
+        gain = lured - honest
+        rows["first round"].append(gain[0] / honest[0])
+        rows["all rounds"].append(gain.sum() / honest.sum())
+        rows["surplus"].append(lives["surplus"][1] / lives["surplus"][0] - 1)
         rows["ahead from"].append(after_last(gain >= 0))
         rows["in total from"].append(after_last(gain.cumsum() >= 0))
-        rows["left, honest"].append(honest["left"])
-        rows["left, bait"].append(lured["left"])
+        rows["left, honest"].append(lives["left"][0])
+        rows["left, bait"].append(lives["left"][1])
     return {name: summary(values) for name, values in rows.items()}
 
 
@@ -118,16 +144,17 @@ def after_last(ahead):
 
 
 def held(config):
-    """Bait over honest minutes less 1, by what makes users leave and what they remember."""
+    """Bait over honest minutes less 1, by what drives users away and what stays."""
     rows = {}
     for attachment, gain in product(config["attachments"], config["memories"]):
         settings = {"memory_gain": gain, "memory_kept": 0.98, "attachment": attachment}
         lifts, taken = [], []
         for seed in config["seeds"]:
             world = planted(config, seed, **settings)
-            honest, lured = lived(config, world, 0), lived(config, world, 1)
-            lifts.append(lured["minutes"].sum() / honest["minutes"].sum() - 1)
-            taken.append(lured["surplus"] / honest["surplus"] - 1)
+            lives = both(config, world)
+            honest, lured = lives["minutes"].sum(axis=1)
+            lifts.append(lured / honest - 1)
+            taken.append(lives["surplus"][1] / lives["surplus"][0] - 1)
         row = {"minutes": summary(lifts), "surplus": summary(taken)}
         rows[f"{attachment}, {gain}"] = row
     return rows
@@ -162,28 +189,33 @@ def judged(config, world, policies, seed):
         clicked[log.user[log.click], log.item[log.click]] = True
     asked = clicked.any(axis=1)
     error = rng.normal(size=world.tastes.shape)
-    points = []
-    for noise, lure in policies:
-        tastes = world.tastes + noise * error
-        scores = tastes[:, world.topics] + world.quality + lure * world.lure
-        lists = np.argsort(-scores, axis=1, kind="stable")[:, :10]
-        hits = np.take_along_axis(clicked, lists, axis=1)
-        found = ndcg(hits[asked], clicked[asked].sum(axis=1)).mean()
-        points.append((found, lived(config, world, lure, tastes=tastes)["surplus"]))
-    return np.array(points).T
+    noises, lures = np.array(policies).T
+    tastes = world.tastes + noises[:, None, None] * error
+    scores = world.quality + lures[:, None] * world.lure
+    found = []
+    for known, policy in zip(tastes, scores, strict=True):
+        order = np.argsort(-(known[:, world.topics] + policy), axis=1, kind="stable")
+        hits = np.take_along_axis(clicked, order[:, :10], axis=1)
+        found.append(ndcg(hits[asked], clicked[asked].sum(axis=1)).mean())
+    return np.array([found, lived(config, world, scores, tastes)["surplus"]])
 
 
 def front(config, name):
-    """Users' surplus, the platform's money, equality of creators: who is not dominated."""
+    """Surplus, the platform's money, equality of creators: who is not dominated."""
     grid = list(product(config["loads"], config["lures"], config["boosts"]))
     accounts = np.empty((len(config["seeds"]), len(grid), 3))
     for row, seed in enumerate(config["seeds"]):
         world = planted(config, seed, **config["worlds"][name])
-        small = smaller_half(config, world)[world.creators]
-        for column, (load, lure, boost) in enumerate(grid):
-            lives = lived(config, replace(world, load=load), lure, boost * small)
-            values = [lives[account] for account in ("surplus", "money", "equality")]
-            accounts[row, column] = values
+        small = smaller_half(world)[world.creators]
+        scores = [
+            world.quality + lure * world.lure + boost * small
+            for lure, boost in product(config["lures"], config["boosts"])
+        ]
+        for place, load in enumerate(config["loads"]):
+            lives = lived(config, replace(world, load=load), scores)
+            columns = slice(place * len(scores), (place + 1) * len(scores))
+            names = ("surplus", "money", "equality")
+            accounts[row, columns] = np.stack([lives[name] for name in names], axis=1)
     mean = accounts.mean(axis=0)
     lures = np.array([lure for _, lure, _ in grid])
     kept = undominated(mean)
@@ -202,10 +234,13 @@ def front(config, name):
     }
 
 
-def smaller_half(config, world):
+def smaller_half(world):
     """Creators with the fewest minutes in an honest first round: bool (n_creators,)."""
-    book = next(iter(serve(world, world.quality, 1)))
-    made = np.bincount(world.creators, book.items, minlength=world.n_creators)
+    slates = best_slates(
+        world.tastes, world.quality, world.topics, len(world.examination)
+    )
+    items = play_round(world, start(world), slates)[1].items
+    made = np.bincount(world.creators, items, minlength=world.n_creators)
     return made.argsort(kind="stable").argsort(kind="stable") < world.n_creators // 2
 
 
