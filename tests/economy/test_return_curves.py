@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from recsys.economy.returns import kaplan_meier
+from recsys.economy import kaplan_meier
 
 UNITS = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=60)
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.economy import best_slates, feed_minutes, planted_world, play_round, start
-from recsys.economy.serving import serve
+from recsys.economy import best_slates, feed_minutes, planted_world, play_round, serve, start
 
 LASTING = {"memory_gain": 0.1, "memory_kept": 0.98, "outside": 2.5, "leave": -4.0}
 LASTING |= {"attachment": 2.0, "fatigue_gain": 0.5}

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.economy.surveys import cronbach_alpha, stratified_mean
+from recsys.economy import cronbach_alpha, stratified_mean
 
 
 def test_one_stratum_is_the_plain_mean_with_its_error():
