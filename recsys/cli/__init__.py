@@ -221,7 +221,7 @@ def reproduce_command(
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option(help="Also run the studies, each at most 15 minutes.")
+        bool, typer.Option(help="Also run the studies, the longest two and a half hours.")
     ] = False,
     update: Annotated[
         bool,
