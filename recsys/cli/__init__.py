@@ -221,7 +221,7 @@ def reproduce_command(
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option(help="Also run the studies, the longest two and a half hours.")
+        bool, typer.Option(help="Also run the studies: seconds to 2.5 hours each.")
     ] = False,
     update: Annotated[
         bool,
