@@ -195,6 +195,9 @@ TRUTHS = {
     "loop-ex-logistic": first_unstable_rate,
     "loop-ex-mean": lambda: printed("loop-ex-mean", r"bound is ([\d.]+)\n")[0],
     "loop-ex-clock": settled,
+    "market-ex-nest": lambda: [1 - 1 / 3, 1 - 1 / 2],
+    "clicks-ex-alpha": lambda: least_questions(0.9, 1.5),
+    "clicks-ex-bounds": lambda: next(a / 1000 for a in range(1000) if (5 - 1) * (1 - a / 1000) <= 0.5),
     "own-shadow-ex-ones": labels_of_favourite_and_other,
     "did-ex-ramp": ramp,
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
@@ -234,6 +237,14 @@ def said(label, sentence, word):
     return word
 
 
+def least_questions(alpha, sigma):
+    """Questions until the sum's squared correlation with what all of them measure is there, one by one."""
+    n = 1
+    while n**2 / (n**2 + n * sigma**2) < alpha:
+        n += 1
+    return n
+
+
 WORDS_OF = {
     "weights-ex-bias": lambda: said("weights-ex-bias", "one ranking for all: True", "popularity"),
     "losses-ex-level": moves_with_the_level,
@@ -249,6 +260,7 @@ WORDS_OF = {
     "will-you-buy-ex-count": lambda: said("will-you-buy-ex-count", "softmax: 3:1 equals 15:5: True", ["no", "yes"]),
     "will-you-buy-ex-order": lambda: said("will-you-buy-ex-order", "more popular products: True", "up"),
     "loop-ex-quarter": lambda: said("loop-ex-quarter", "its list: -0.031", "click against its list"),
+    "market-ex-ratio": lambda: "multiplied" if np.divide(*printed("market-ex-ratio", r"surplus (\S+) and (\S+)\n")) < 0.6 else "unchanged",
     "own-shadow-ex-bonus": lambda: said("own-shadow-ex-bonus", "bonus    [0.32 0.35 0.43 0.51]", "yes"),
     "did-ex-half": lambda: "more" if np.greater(*printed("did-ex-half", r"with all \+(\S+).*")[:1], printed("did-ex-half", r"visitors \+(\S+),")[0]) else "less",
 }  # fmt: skip
