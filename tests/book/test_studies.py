@@ -203,7 +203,7 @@ BESIDE_OTHER_WORK = {  # why one took longer, and the most that it may take
 }
 
 
-WAITING = {"pays_amazon", "pays_axes", "pays_planted", "pays_retail", "pays_tafeng"}
+WAITING = {"pays_axes", "pays_planted"}
 """Registered in studies/attention_pays.yml and not run to the end; nothing may be read from them."""
 
 
