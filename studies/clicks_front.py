@@ -9,10 +9,9 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
-from scipy import stats
 
 from recsys.economy import best_slates, draw_log, planted_world, play_round, start
-from recsys.evaluation import gini, ndcg
+from recsys.evaluation import gini, ndcg, rounded, two_way_test
 
 DATA = []
 CONFIG = {
@@ -63,11 +62,9 @@ def run(config):
 def summary(values):
     """Mean over seeds with its t interval, and the seeds one by one."""
     values = np.asarray(values, dtype=float)
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    reach = stats.t.isf(0.025, len(values) - 1) * error
-    interval = values.mean() + np.array([0, -reach, reach])
+    found = two_way_test(values[None])
     return {
-        "mean": [round(float(bound), 4) for bound in interval],
+        "mean": rounded([found.difference, found.low, found.high]),
         "seeds": [round(float(value), 4) for value in values],
         "below 0": int((values < 0).sum()),
         "above 0": int((values > 0).sum()),
