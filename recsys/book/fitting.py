@@ -57,13 +57,24 @@ def _too_wide(artist) -> bool:
     return box.x0 < page.x0 or box.x1 > page.x1
 
 
-def _break(label) -> None:
-    """Break a label that is longer than the page."""
-    text = label.get_text()
+def _outside(label) -> bool:
+    """Whether a label leaves the page, in a browser whose letters are up to a fifth wider too."""
     box, page = label.get_window_extent(), label.get_figure(root=True).bbox
-    outside = _too_wide(label) or box.y0 < page.y0 or box.y1 > page.y1
-    if outside and "\n" not in text:
-        label.set_text(textwrap.fill(text, len(text) // 2 + 4, break_long_words=False))
+    x, y = 0.1 * box.width, 0.1 * box.height
+    across = box.x0 - x < page.x0 or box.x1 + x > page.x1
+    return across or box.y0 - y < page.y0 or box.y1 + y > page.y1
+
+
+def _break(label) -> None:
+    """Break a label that leaves the page, into as many lines as it takes."""
+    text = label.get_text()
+    if "\n" in text:
+        return
+    for lines in range(2, 7):
+        if not _outside(label):
+            return
+        width = len(text) // lines + 4
+        label.set_text(textwrap.fill(text, width, break_long_words=False))
 
 
 def _break_ticks(ax) -> None:
