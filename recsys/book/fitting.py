@@ -7,13 +7,19 @@ import textwrap
 NARROW = 3.6
 """Inches; a hundred pixels each."""
 
+LEGIBLE = 10
+"""Points of the smallest letter on a telephone."""
+
+NAME = 18
+"""Letters of a name at the side of narrow axes, before it breaks."""
+
 
 def stack(fig) -> None:
     """Put the axes of a figure below each other, as wide as a telephone.
 
     What a wide drawing has room for is mended: axes that borrowed the numbers of their
-    neighbour get their own, long labels break, and a legend that is too wide or lies on
-    the data moves below.
+    neighbour get their own, small letters grow, long names and labels break, and a
+    legend that is too wide or lies on the data moves below.
 
     Args:
         fig: of matplotlib; it is changed.
@@ -26,8 +32,10 @@ def stack(fig) -> None:
     for place, ax in enumerate(axes):
         ax.set_subplotspec(grid[place])
         ax.tick_params(labelleft=True)
+    _enlarge(fig)
     height = fig.get_figheight() / n_rows
-    fig.set_size_inches(NARROW, max(height, 2.4) * len(axes))
+    heights = [max(height, 2.4, _break_names(ax)) for ax in axes]
+    fig.set_size_inches(NARROW, sum(heights))
     fig.draw_without_rendering()
     for ax in axes:
         _break_ticks(ax)
@@ -50,6 +58,25 @@ def uncover(fig) -> None:
         legend = ax.get_legend()
         if legend and (_too_wide(legend) or _covers(legend, ax)):
             _move_below(legend, fig)
+
+
+def _enlarge(fig) -> None:
+    """Make every letter large enough for a telephone."""
+    from matplotlib.text import Text
+
+    for text in fig.findobj(Text):
+        text.set_fontsize(max(text.get_fontsize(), LEGIBLE))
+
+
+def _break_names(ax) -> float:
+    """Break long names at the side of the axes; the inches that all their lines need."""
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    if max(map(len, names), default=0) <= NAME or len(names) != len(ax.get_yticks()):
+        return 0.0
+    broken = [textwrap.fill(name, NAME, break_long_words=False) for name in names]
+    ax.set_yticks(ax.get_yticks(), broken)
+    longest = max(name.count("\n") + 1 for name in broken)
+    return 1.2 * LEGIBLE / 72 * longest * len(names) + 0.8
 
 
 def _too_wide(artist) -> bool:

@@ -33,6 +33,9 @@ STYLE = """<style>
 .moving rect { stroke: currentColor; stroke-opacity: .3; }
 .moving .bar { fill-opacity: .45; }
 .moving input { width: 100%; accent-color: currentColor; }
+@media (max-width: 600px) {
+  .moving svg { overflow: visible; font-size: calc(13.4px * max(1, var(--wide, 340) / 340)); }
+}
 </style>"""
 
 SCRIPT = """<script>(function () {
@@ -226,7 +229,8 @@ def _bars(frame: list, names: Sequence[str], left: int, label: str) -> str:
 
 def _opened(kind: str, size: tuple[int, int], label: str) -> str:
     return (
-        f'<svg class="{kind}" viewBox="0 0 {size[0]} {size[1]}" role="img" '
+        f'<svg class="{kind}" viewBox="0 0 {size[0]} {size[1]}" '
+        f'style="--wide: {size[0]}" role="img" '
         f'aria-label="{html.escape(label)}">'
     )
 

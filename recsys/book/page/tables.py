@@ -105,11 +105,21 @@ def _mark_numbers(table: Tag) -> None:
     header = _rows(table.thead)[-1:]
     names = _cells(header[0]) if header else []
     for place, cells in columns.items():
-        texts = [cell.get_text().strip() for cell in cells if cell.name == "td"]
-        if any(texts) and all(map(LIKE_A_NUMBER.fullmatch, texts)):
-            for cell in (*cells, *names[place : place + 1]):
-                if cell.name == "td" or cell in names:
-                    cell["class"] = [*cell.get("class", []), "number"]
+        said = [(cell, _said(cell)) for cell in cells if cell.name == "td"]
+        numbers = [pair for pair in said if LIKE_A_NUMBER.fullmatch(pair[1])]
+        if any(text for _, text in said) and len(numbers) == len(said):
+            marked = [cell for cell, _ in said] + names[place : place + 1]
+        else:
+            marked = [cell for cell, text in numbers if text.endswith("]")]
+        for cell in marked:
+            cell["class"] = [*cell.get("class", []), "number"]
+
+
+def _said(cell: Tag) -> str:
+    """What a cell shows, without what its numbers tell when they are asked."""
+    told = {id(text) for box in cell.select("span.told") for text in box.find_all(string=True)}
+    shown = (text for text in cell.find_all(string=True) if id(text) not in told)
+    return "".join(shown).strip()
 
 
 def _fill_missing(table: Tag) -> None:
