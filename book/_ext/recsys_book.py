@@ -21,6 +21,7 @@ from recsys.book.figures import first_stored
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.lint import citation_keys
 from recsys.book.page import theme
+from recsys.book.page.kept import keep_marks
 from recsys.book.page.tables import mended
 from recsys.book.page.told import EVERY_CLAIM, every_claim, opened, place_of, says
 from recsys.book.root import notebooks
@@ -221,6 +222,7 @@ def setup(app):
     app.connect("doctree-read", name_cells)
     app.connect("doctree-read", offer_checks)
     app.connect("doctree-read", say_each_source_once)
+    app.connect("doctree-read", lambda app, doctree: keep_marks(doctree, told, nodes.math), priority=900)
     app.connect("html-collect-pages", page_of_claims)
     app.connect("build-finished", offer_lab_notebooks)
     app.connect("build-finished", mend_theme)

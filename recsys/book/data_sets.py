@@ -146,7 +146,10 @@ def _histogram(lengths: list[list[int]], name: str) -> list[str]:
 
 
 def used_in(at: Path, name: str) -> list[tuple[int, Path]]:
-    """Number and notebook of each chapter that loads a data set, or reads a study that does."""
+    """Number and notebook of each chapter that loads a data set, or reads a study that does.
+
+    A chapter may read studies through a table of `World` in a package of `recsys.book`.
+    """
     quoted = re.compile(rf"[\"']{re.escape(name)}[\"']")
     studies = {
         path.stem
@@ -157,11 +160,19 @@ def used_in(at: Path, name: str) -> list[tuple[int, Path]]:
     for number, together in enumerate(chapters(at), 1):
         for notebook in together:
             code = _code(notebook)
-            read = set(re.findall(r"study\([\"']([\w-]+)[\"']", code))
+            read = set(re.findall(r"\bstudy\([\"']([\w-]+)[\"']", code))
+            read |= set(re.findall(r"\bWorld\([\"'](\w+)[\"']", _packages(at, code)))
             if quoted.search(code) or read & studies:
                 found.append((number, notebook))
                 break
     return found
+
+
+def _packages(at: Path, code: str) -> str:
+    """The source of the packages in `recsys.book` that code imports from."""
+    names = set(re.findall(r"from recsys\.book\.(\w+)", code))
+    paths = [path for name in names for path in (at / "recsys/book" / name).glob("*.py")]
+    return "\n".join(path.read_text("utf-8") for path in sorted(paths))
 
 
 def _code(notebook: Path) -> str:

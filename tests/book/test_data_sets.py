@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from recsys.book.build import write_cards
-from recsys.book.data_sets import card_page, lengths_in_bins, measure, page, read_measured, shown
+from recsys.book.data_sets import card_page, lengths_in_bins, measure, page, read_measured, shown, used_in
 from recsys.data import DataError, catalogue
 from tests.conftest import ROOT
 
@@ -50,3 +50,11 @@ def test_every_part_with_chapters_is_numbered(root):
 def test_lengths_are_counted_by_doubling():
     assert lengths_in_bins(np.array([1, 2, 3, 4, 5, 8, 9])) == [[1, 1, 1], [2, 2, 1], [3, 4, 2], [5, 8, 2], [9, 16, 1]]
     assert lengths_in_bins(np.array([20, 40])) == [[17, 32, 1], [33, 64, 1]]
+
+
+def test_a_data_set_behind_a_claim_of_a_chapter_is_said_to_be_used_there(root):
+    last = [line.rsplit("|", 2)[1] for line in (root / "book" / "data-sets.md").read_text("utf-8").splitlines()
+            if line.startswith("| [")]
+    assert last and all("notebooks/" in used for used in last)
+    for name in ("amazon-beauty", "amazon-sports", "online-retail-ii", "dkn-news"):
+        assert "worth" in [path.stem for _, path in used_in(root, name)]

@@ -97,3 +97,29 @@ def test_words_on_an_image_keep_their_colour_in_the_dark(stored):
     for word, colour in (("on dark", "#fefefe"), ("on light", "#111111")):
         [drawn] = [tag for tag in svg.split("<text")[1:] if f">{word}</text>" in tag]
         assert f"fill: {colour}" in drawn
+
+
+def test_no_letter_is_small_on_a_telephone(stored):
+    fig, ax = figure()
+    ax.plot([0, 1], [0, 1], label="a line")
+    ax.text(0.5, 0.2, "small", fontsize=7)
+    ax.legend(fontsize=8)
+    kept = stored(fig)
+    assert "7px" in kept["wide"] and "8px" in kept["wide"]
+    assert "7px" not in kept["narrow"] and "8px" not in kept["narrow"]
+
+
+def test_long_names_at_the_side_break_on_a_telephone_and_get_the_room_they_need(stored):
+    names = [f"a film with a rather long name, {n}" for n in range(12)]
+    fig, ax = figure(height=2.0)
+    ax.barh(names, range(12))
+    kept = stored(fig)
+    assert all(f">{name}</text>" in kept["wide"] for name in names)
+    assert not any(f">{name}</text>" in kept["narrow"] for name in names)
+    height = float(kept["narrow"].split('height="', 1)[1].split("pt", 1)[0])
+    assert height > 12 * 2 * 12
+
+
+def test_no_notebook_empties_the_names_of_an_axis(root):
+    emptied = [path.name for path in (root / "notebooks").glob("*.ipynb") if "ticklabels([])" in path.read_text("utf-8")]
+    assert emptied == [], "tick_params(labelleft=False) hides them beside a neighbour; a telephone shows them again"

@@ -88,3 +88,24 @@ def test_what_is_missing_is_a_dash_and_a_bound_is_a_number():
     cells = parsed(frame).tbody.find_all("td")
     assert texts(cells) == ["92", "< 1e-12", "–", "< 1e-8"]
     assert all("number" in cell["class"] for cell in cells)
+
+
+def test_an_interval_keeps_its_line_beside_a_word():
+    frame = pd.DataFrame({"a": ["(control)", "0.033 [0.030, 0.036]"], "b": ["x", "0.1"]})
+    assert texts(parsed(frame).select("td.number")) == ["0.033 [0.030, 0.036]"]
+
+
+def test_a_number_that_tells_what_was_measured_is_a_number():
+    said = '<button class="claim">0.93</button><span class="told">Share of 20 lists.</span>'
+    table = f"<table><tbody><tr><td>mean</td><td>{said}</td></tr></tbody></table>"
+    assert len(BeautifulSoup(mended(table), "html.parser").select("td.number")) == 1
+
+
+def test_an_empty_cell_among_numbers_has_a_dash():
+    frame = pd.DataFrame({"a": ["0.1", ""], "b": ["x", ""]})
+    assert texts(parsed(frame).select("tbody td")) == ["0.1", "x", "–", ""]
+
+
+def test_the_bounds_of_an_interval_beside_a_verdict_stay_on_one_line():
+    [cell] = parsed(pd.DataFrame({"a": ["+0.042 [+0.031, +0.052] pays"]})).select("tbody td")
+    assert cell.get_text() == "+0.042 [+0.031,\N{NO-BREAK SPACE}+0.052] pays"

@@ -15,6 +15,7 @@ NUMBER = r"(?:[<>≤≥]\s?)?[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms
 NAMES = {"item", "subclass", "product", "user", "customer", "viewer", "film", "day"}
 """Heads of columns whose numbers count nothing."""
 DATE = r"\d{4}-\d\d(?:-\d\d)?"
+BRACKET = re.compile(rf"(?<=\[)({NUMBER}),? (?={NUMBER}\])")
 LARGE = re.compile(r"\d{5,}")
 LIKE_A_NUMBER = re.compile(
     rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
@@ -51,7 +52,9 @@ def _mended(text: str) -> str:
         _fill_missing(table)
     _name_cells(table)
     _mark_numbers(table)
+    _bind_intervals(table)
     if of_pandas:
+        _fill_gaps(table)
         _part_thousands(table)
     if not of_pandas:
         return str(soup)
@@ -126,6 +129,20 @@ def _fill_missing(table: Tag) -> None:
     """A dash where there is no number."""
     for cell in table.find_all("td"):
         if cell.get_text(strip=True) in {"None", "NaN", "nan"}:
+            cell.string = "–"
+
+
+def _bind_intervals(table: Tag) -> None:
+    """No line breaks between the bounds of an interval that stands beside words."""
+    for cell in table.find_all("td", class_=lambda name: name != "number"):
+        for text in cell.find_all(string=BRACKET):
+            text.replace_with(BRACKET.sub("\\1,\N{NO-BREAK SPACE}", text))
+
+
+def _fill_gaps(table: Tag) -> None:
+    """A dash in the empty cells of a column of numbers."""
+    for cell in table.select("tbody td.number"):
+        if not cell.get_text(strip=True):
             cell.string = "–"
 
 
