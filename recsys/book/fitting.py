@@ -45,6 +45,8 @@ def stack(fig) -> None:
     for legend in list(fig.legends):
         if _too_wide(legend):
             _move_below(legend, fig)
+    for ax in axes:
+        _part_names(ax, fig)
 
 
 def uncover(fig) -> None:
@@ -79,17 +81,36 @@ def _break_names(ax) -> float:
     return 1.2 * LEGIBLE / 72 * longest * len(names) + 0.8
 
 
+def _part_names(ax, fig) -> None:
+    """Make the drawing higher until no name at the side of the axes touches the next."""
+    for _ in range(8):
+        boxes = [name.get_window_extent() for name in ax.get_yticklabels()]
+        boxes = sorted((box for box in boxes if box.width), key=lambda box: box.y0)
+        touching = any(
+            above.y0 < below.y1 for below, above in zip(boxes, boxes[1:], strict=False)
+        )
+        if not touching:
+            return
+        fig.set_figheight(1.15 * fig.get_figheight())
+        fig.draw_without_rendering()
+
+
 def _too_wide(artist) -> bool:
     box, page = artist.get_window_extent(), artist.get_figure(root=True).bbox
     return box.x0 < page.x0 or box.x1 > page.x1
 
 
 def _outside(label) -> bool:
-    """Whether a label leaves the page, in a browser whose letters are up to a fifth wider too."""
+    """Whether a label is longer than the page, in a browser whose letters are up to a fifth wider too.
+
+    Asked along its line; across it the layout makes room.
+    """
     box, page = label.get_window_extent(), label.get_figure(root=True).bbox
-    x, y = 0.1 * box.width, 0.1 * box.height
-    across = box.x0 - x < page.x0 or box.x1 + x > page.x1
-    return across or box.y0 - y < page.y0 or box.y1 + y > page.y1
+    if label.get_rotation() == 90:
+        slack = 0.1 * box.height
+        return box.y0 - slack < page.y0 or box.y1 + slack > page.y1
+    slack = 0.1 * box.width
+    return box.x0 - slack < page.x0 or box.x1 + slack > page.x1
 
 
 def _break(label) -> None:

@@ -57,6 +57,24 @@ def test_a_long_label_breaks_on_a_telephone_only(stored):
     assert "95% interval over readers and seeds</text>" not in kept["narrow"]
 
 
+def test_a_label_has_no_more_lines_than_it_needs():
+    fig, ax = figure(height=2.6)
+    ax.barh(["smallest product number first", "least popular first"], [1, 2])
+    ax.set_xlabel("recall@10 of the same counts")
+    fitting.stack(fig)
+    assert ax.get_xlabel() == "recall@10 of the\nsame counts"
+
+
+def test_names_at_the_side_do_not_touch():
+    fig, ax = figure(height=2.6)
+    ax.barh([f"max of {n}, 19 clicks, same vectors, and more" for n in range(11)], range(11), label="a line")
+    ax.set_xlabel("difference in AUC, 95% interval over readers and seeds")
+    fig.legend(loc="outside upper center")
+    fitting.stack(fig)
+    boxes = sorted((name.get_window_extent() for name in ax.get_yticklabels()), key=lambda box: box.y0)
+    assert all(below.y1 <= above.y0 for below, above in zip(boxes, boxes[1:], strict=False))
+
+
 def test_axes_that_borrow_numbers_have_their_own_on_a_telephone(stored):
     fig, axes = figure(2, sharey=True)
     for ax in axes:
