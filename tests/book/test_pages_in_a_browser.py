@@ -1,7 +1,7 @@
 """Every page in Chromium: nothing wider than its box, nothing that axe-core objects to, no heavy page.
 
 Each page is opened once, for its formulas are slow to set; then it is made narrow, and dark.
-axe-core comes from npm: `make axe` installs it below `.venv`, else its test says that it was skipped.
+`make test` puts axe-core below `.venv`, as tools/axe.lock has it; its test says so where it could not be had.
 """
 
 import gzip
@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 
 BUILT = ROOT / "_build" / "html"
-AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / ".venv" / "axe" / "axe_playwright_python" / "axe.min.js"
 WIDTHS = (1400, 1024, 390)
 MODES = {1400: "light", 390: "dark"}
 HEAVIEST = 1.5e6
@@ -138,7 +138,7 @@ def test_no_page_is_heavy(looked):
 
 def test_axe_core_objects_to_nothing(looked):
     if not AXE.is_file():
-        pytest.skip("axe-core is not installed (make axe does it, from npm)")
+        pytest.skip("axe-core is not below .venv/axe (make test fetches it, from the index of Python packages)")
     assert of(looked, "axe") == {}
 
 
