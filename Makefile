@@ -6,7 +6,7 @@ export OPENBLAS_NUM_THREADS := 1
 # Asked on Linux for a PyTorch without CUDA. For one with CUDA: make setup TORCH_INDEX=
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: python setup reproduce test mutations axe book lab bench tensorflow newest lock clean
+.PHONY: python setup reproduce test mutations book lab bench tensorflow newest lock clean
 
 setup: .venv/ready
 
@@ -20,11 +20,18 @@ python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+# axe-core, out of the wheel of a Python package: 160 KB and a hash, where Debian's npm is hundreds of packages.
+AXE := .venv/axe/axe_playwright_python/axe.min.js
+$(AXE): tools/axe.lock .venv/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --require-hashes --target .venv/axe -r tools/axe.lock && touch $@ \
+	  || echo "== Could not fetch axe-core; its test will say that it was skipped"
+
 reproduce: setup
 	@echo "== Reproducing the book: every notebook, every claim, then the pages"
 	$(BIN)/recsys reproduce
 
-test: setup
+test: setup $(AXE)
 	@echo "== Notebooks and claims (a recorded pass of this tree is used instead of running twice)"
 	$(BIN)/recsys reproduce --reuse
 	@echo "== Tests"
@@ -33,11 +40,6 @@ test: setup
 mutations: setup
 	@echo "== Faults put into a copy of the package, one at a time: each must turn the tests red"
 	$(BIN)/python tests/mutations/run.py
-
-axe: setup
-	@echo "== What keeps a reader with a screen reader or a keyboard out, on every page (some minutes)"
-	npm install --silent --no-audit --no-fund --no-save --prefix .venv/axe axe-core@4.10.3
-	$(BIN)/python -m pytest -q tests/book/test_pages_in_a_browser.py
 
 book: setup
 	$(BIN)/python -m recsys.book.build

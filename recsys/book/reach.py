@@ -15,15 +15,15 @@ another library calls in ours but for the methods of its own subclasses.
 from __future__ import annotations
 
 import ast
-import copy
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recsys.book.names import STOPS, Place, Reader
-from recsys.book.source import Source, Unreachable, read
+from recsys.book.names import Place
+from recsys.book.source import Source
+from recsys.book.tree import Reading, tree
 
 NAMED = re.compile(r"id='@([\w.]+:[\w.]*)@'")
 """A name in the text of a definition that leads to another one."""
@@ -90,9 +90,10 @@ def reach_cells(at: Path, cells: Iterable[str]) -> Reached:
     nothing = ast.parse("def cells(): pass").body[0]
     whole = ast.FunctionDef("cells", nothing.args, body, [], None)
     walk = _Walk(at, ())
-    walk.given["a notebook"] = Source("a notebook", Path("cells"), [whole])
-    walk.enter(Place("a notebook", "cells"))
-    del walk.texts[Place("a notebook", "cells")]
+    place = Place("a notebook", "cells")
+    source = Source(place.module, Path("cells"), [whole])
+    walk.enter(place, walk.tree.read(place, source))
+    del walk.readings[place]
     return Reached(walk.texts, walk.libraries, walk.strings)
 
 
@@ -100,155 +101,55 @@ class _Walk:
     """What is known while definitions are followed."""
 
     def __init__(self, at: Path, strings: Iterable[str]):
-        self.at, self.given = at, {}  # modules that are no files, by name
-        self.own = {path.name for path in at.iterdir() if path.is_dir()}
+        self.tree = tree(at)
         self.strings, self.attributes = set(strings), set(strings)
         self.libraries: set[str] = set()
-        self.texts: dict[Place, str] = {}
-        self.waiting: dict[
-            Place, set[Place]
-        ] = {}  # of a class or a module: what is reached only if it is asked for
+        self.readings: dict[Place, Reading] = {}
 
-    def enter(self, root: Place) -> None:
+    def enter(self, root: Place, reading: Reading | None = None) -> None:
         """Read a definition and all that it names, until nothing is new.
 
         Last comes what is asked for of the classes met.
         """
-        todo = [root]
+        todo = self._take(root, reading or self.tree.reading(root))
         while todo:
             while todo:
                 place = todo.pop()
-                if place not in self.texts:
-                    todo.extend(self._read(place))
+                if place not in self.readings:
+                    todo.extend(self._take(place, self.tree.reading(place)))
             todo = [
                 place
-                for places in self.waiting.values()
-                for place in places
-                if place.last in self.attributes and place not in self.texts
+                for reading in self.readings.values()
+                for place in reading.waiting
+                if place.last in self.attributes and place not in self.readings
             ]
+
+    def _take(self, place: Place, reading: Reading) -> list[Place]:
+        """Note what a definition says; the places that it names."""
+        self.readings[place] = reading
+        self.strings |= reading.strings
+        self.attributes |= reading.attributes
+        self.libraries |= reading.libraries
+        return list(reading.found)
+
+    @property
+    def texts(self) -> dict[Place, str]:
+        """What was read, in the order in which it was."""
+        return {place: reading.text for place, reading in self.readings.items()}
 
     def ordered(self, root: Place) -> dict[Place, str]:
         """The texts in the order in which a reader meets them who follows each name as it comes."""
-        by_name = {str(place): place for place in self.texts}
+        by_name = {str(place): place for place in self.readings}
         order: dict[Place, str] = {}
         todo = [root]
         while todo:
             place = todo.pop()
             if place not in order:
-                order[place] = self.texts[place]
-                named = [by_name[name] for name in NAMED.findall(self.texts[place])]
-                asked = [
-                    inner
-                    for inner in self.waiting.get(place, ())
-                    if inner in self.texts
-                ]
+                reading = self.readings[place]
+                order[place] = reading.text
+                named = [by_name[name] for name in NAMED.findall(reading.text)]
+                asked = [inner for inner in reading.waiting if inner in self.readings]
                 todo.extend(
                     reversed([*named, *sorted(asked, key=lambda inner: inner.last)])
                 )
         return order
-
-    def source(self, module: str) -> Source | None:
-        """The file of a module below the directory; None for another library's."""
-        if module in self.given:
-            return self.given[module]
-        first, *_ = module.split(".")
-        if first not in self.own:
-            return None
-        stem = self.at.joinpath(*module.split("."))
-        path = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
-        if not path.is_file():
-            return None
-        return read(module, path, path.stat().st_mtime_ns, path.stat().st_size)
-
-    def resolve(self, dotted: str) -> Place | str:
-        """What a whole name stands for: a definition, a module of ours, another library's name."""
-        module, _, name = dotted.rpartition(".")
-        source = self.source(module) if module else None
-        if source is not None and name in source.definitions:
-            return Place(module, name)
-        if source is not None and name in source.imports:
-            return self.resolve(source.imports[name])
-        if self.source(dotted) is not None:
-            return Place(dotted, "")
-        if source is not None:
-            raise Unreachable(
-                f"{dotted}: expected a definition or a module of that name, found none"
-            )
-        return dotted
-
-    def _read(self, place: Place) -> Iterator[Place]:
-        source = self.source(place.module)
-        self._refuse_loose(source)
-        if not place.name:
-            self.texts[place] = "a module"
-            self.waiting[place] = {
-                target
-                for name in [*source.definitions, *source.imports]
-                if isinstance(target := self.resolve(f"{place.module}.{name}"), Place)
-            }
-            return
-        outer, _, method = place.name.partition(".")
-        nodes = source.definitions[outer]
-        if method:
-            nodes = [
-                node
-                for node in source.class_(outer).body
-                if getattr(node, "name", "") == method
-            ]
-        elif source.class_(outer) and not self._has_other_base(
-            source.class_(outer), source
-        ):
-            nodes = [self._without_methods(place, node) for node in nodes]
-        reader = Reader(self, source, place)
-        self.texts[place] = "\n".join(
-            ast.dump(reader.visit(copy.deepcopy(node))) for node in nodes
-        )
-        if place.module in STOPS and isinstance(nodes[0], ast.FunctionDef):
-            self.texts[place] = " ".join(
-                ["a promise of", *(f"id='@{promised}@'" for promised in reader.found)]
-            )
-        yield from reader.found
-
-    def _without_methods(self, place: Place, node: ast.stmt) -> ast.stmt:
-        """A class without the methods that are reached only if they are asked for."""
-        if not isinstance(node, ast.ClassDef):
-            return node
-        methods = {
-            inner.name
-            for inner in node.body
-            if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("__")
-        }
-        self.waiting[place] = {
-            Place(place.module, f"{node.name}.{method}") for method in methods
-        }
-        rest = [
-            inner for inner in node.body if getattr(inner, "name", None) not in methods
-        ]
-        return ast.ClassDef(
-            node.name, node.bases, node.keywords, rest, node.decorator_list
-        )
-
-    def _has_other_base(self, node: ast.ClassDef, source: Source) -> bool:
-        """Whether a base class, near or far, belongs to another library."""
-        for base in node.bases:
-            target = Reader(self, source, None).meaning(base)
-            if not (isinstance(target, Place) and target.name):
-                return True
-            inner = self.source(target.module)
-            if self._has_other_base(inner.class_(target.name), inner):
-                return True
-        return False
-
-    def _refuse_loose(self, source: Source) -> None:
-        for statement in source.loose:
-            call = statement.value if isinstance(statement, ast.Expr) else None
-            target = (
-                Reader(self, source, None).meaning(call.func)
-                if isinstance(call, ast.Call)
-                else None
-            )
-            if not (isinstance(target, Place) and target.module in STOPS):
-                raise Unreachable(
-                    f"{source.path.name}, line {statement.lineno}: this runs while the module is imported, "
-                    "so no name leads to it; put it into a function, or into the value of a name"
-                )

@@ -1,10 +1,12 @@
 """Every page in Chromium: nothing wider than its box, nothing that axe-core objects to, no heavy page.
 
-Each page is opened once, for its formulas are slow to set; then it is made narrow, and dark.
-axe-core comes from npm: `make axe` installs it below `.venv`, else its test says that it was skipped.
+Each page is opened once, with the network off, for its formulas are slow to set; then it is made
+narrow, dark, and light again, and stripped of what axe-core would look at for long and in vain.
+`make test` puts axe-core below `.venv`, as tools/axe.lock has it; its test says so where it could not be had.
 """
 
 import gzip
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -14,9 +16,9 @@ import pytest
 from tests.conftest import ROOT
 
 BUILT = ROOT / "_build" / "html"
-AXE = ROOT / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / ".venv" / "axe" / "axe_playwright_python" / "axe.min.js"
 WIDTHS = (1400, 1024, 390)
-MODES = {1400: "light", 390: "dark"}
+MODES = {390: "dark", 1400: "light"}
 HEAVIEST = 1.5e6
 
 SPILLED = """() => {
@@ -61,6 +63,23 @@ TOUCHING = """() => {
   return found;
 }"""
 
+WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BROKEN = "[...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.src)"
+COLOURS = """[getComputedStyle(document.body).backgroundColor,
+              getComputedStyle(document.querySelector(".bd-article p")).color]"""
+STRIP = """() => {
+  for (const hidden of document.querySelectorAll(
+    "mjx-container > [aria-hidden=true], svg[role=img] > *:not(title):not(desc)")) hidden.remove();
+  const seen = new Set();
+  for (const token of document.querySelectorAll("pre span[class]:not(:has(*))")) {
+    const colour = token.className + " on " + token.closest("pre").closest("[class*=cell], [class*=highlight-]")?.className;
+    if (seen.has(colour)) token.replaceWith(token.textContent);
+    seen.add(colour);
+  }
+}"""
+"""Takes away what no reader of a screen is told: glyphs of a formula beside its MathML, lines of a
+drawing below its name; and of the words of code all but the first of each colour on each ground."""
+
 
 def weight(urls):
     """Bytes of what a page loads, compressed as they are sent, without the fonts of mathematics."""
@@ -80,25 +99,35 @@ def looked(browser):
     found, pages = {}, sorted([*BUILT.glob("book/**/*.html"), *BUILT.glob("notebooks/*.html")])
     assert pages, "the book is not built: run make book (make test builds it first)"
     for path in pages:
-        page, loaded = context.new_page(), []
+        page, loaded, wrong = context.new_page(), [], []
         page.on("requestfinished", lambda request, loaded=loaded: loaded.append(request.url))
-        page.goto(path.as_uri())
+        page.on("requestfailed", lambda request, wrong=wrong: wrong.append(request.url))
+        page.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
+        page.goto(path.as_uri(), timeout=120_000)
         if page.locator(".math").count():
             page.wait_for_selector("mjx-container", timeout=60_000)
             page.evaluate("MathJax.startup.promise.then(() => null)")
-        seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": [], "outside": []}
-        if AXE.is_file():
-            page.add_script_tag(path=AXE)
+        seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": [], "outside": [], "faint": []}
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             seen["spilled"] += [f"{width}: {what}" for what in page.evaluate(SPILLED)]
+            seen["spilled"] += [f"{width}: the page, by {wide} px"] if (wide := page.evaluate(WIDE)) > 1 else []
             seen["touching"] += [f"{width}: {what}" for what in page.evaluate(TOUCHING)]
             seen["outside"] += [f"{width}: {what}" for what in page.evaluate(OUTSIDE)]
             seen["cut"][width] = page.evaluate(CUT)
-            if AXE.is_file() and width in MODES:
+        seen["wrong"] = wrong + page.evaluate(BROKEN)
+        if AXE.is_file():
+            page.add_script_tag(path=AXE)
+            page.evaluate(STRIP)
+        for width, mode in MODES.items():
+            page.emulate_media(color_scheme=mode)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
+            back, ink = page.evaluate(COLOURS)
+            seen["faint"] += [] if contrast(back, ink) > 4.5 else [f"{mode}: {ink} on {back}"]
+            if AXE.is_file():
                 page.wait_for_timeout(500)  # until the theme has made what scrolls reachable by key
-                page.evaluate("mode => { document.documentElement.dataset.theme = mode }", MODES[width])
-                seen["axe"] += [f"{MODES[width]}, {width}: {what}" for what in objections(page)]
+                seen["axe"] += [f"{mode}, {width}: {what}" for what in objections(page)]
         found[str(path.relative_to(BUILT))] = seen
         page.close()
     context.close()
@@ -107,8 +136,19 @@ def looked(browser):
 
 def objections(page):
     """Rule and place of each violation that axe-core finds."""
-    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
     return [f"{broken['id']}: {node['html'][:120]}" for broken in result["violations"] for node in broken["nodes"]]
+
+
+def contrast(back: str, ink: str) -> float:
+    """WCAG contrast of two CSS colours given as rgb()."""
+    def luminance(colour):
+        channels = [int(c) / 255 for c in re.findall(r"\d+", colour)[:3]]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted([luminance(back), luminance(ink)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)
 
 
 def of(looked, what):
@@ -117,6 +157,14 @@ def of(looked, what):
 
 def test_nothing_is_wider_than_its_box(looked):
     assert of(looked, "spilled") == {}
+
+
+def test_with_the_network_off_nothing_is_missing_and_no_script_fails(looked):
+    assert of(looked, "wrong") == {}
+
+
+def test_text_stands_out_in_light_and_dark(looked):
+    assert of(looked, "faint") == {}
 
 
 @pytest.mark.parametrize("width", WIDTHS[:2])
@@ -138,7 +186,7 @@ def test_no_page_is_heavy(looked):
 
 def test_axe_core_objects_to_nothing(looked):
     if not AXE.is_file():
-        pytest.skip("axe-core is not installed (make axe does it, from npm)")
+        pytest.skip("axe-core is not below .venv/axe (make test fetches it, from the index of Python packages)")
     assert of(looked, "axe") == {}
 
 

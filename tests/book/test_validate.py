@@ -1,25 +1,28 @@
 """The holes of nbval, closed: each of these runs must turn red, and the honest one green."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+from copy import deepcopy
 
 import pytest
 
 from recsys.book.reproduce import read_log, validate
 from recsys.book.validate import same
 
-CELLS = [
-    "from recsys.book import claim, figure, show\nprint('seven', 7, 0.1234)",
-    "claim('toy.number', 0.5004)",
-    "fig, ax = figure()\nax.plot([1, 2, 3], [2.0, 3.0, 5.0])\nshow(fig, 'A line that rises from two to five in three steps.')",
+CELLS = ["from recsys.book import claim\nprint('seven', 7, 0.1234)", "claim('toy.number', 0.5004)"]
+DRAWN = [
+    "from recsys.book import figure, show\nfig, ax = figure()\nax.plot([1, 2, 3], [2.0, 3.0, 5.0])\n"
+    "show(fig, 'A line that rises from two to five in three steps.')",
     "import pandas as pd\npd.DataFrame({'count': [3, 4], 'share': [0.25, 0.75]})",
 ]
 
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
-    """A tiny book with one notebook, executed and stored."""
+    """A tiny book with a notebook that prints and claims and one that draws, executed and stored."""
     import nbformat
 
     from recsys.book.reproduce import environment
@@ -30,18 +33,17 @@ def honest(tmp_path_factory):
     (at / "notebooks").mkdir()
     (at / "book" / "claims.yml").write_text(
         "toy.number:\n  says: a toy\n  value: 0.50\n  tolerance: 0.005\n  chapter: toy\n  kind: seeded\n")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    path = at / "notebooks" / "toy.ipynb"
-    nbformat.write(notebook, path)
-    store_outputs(path, environment())
+    for name, cells in (("toy", CELLS), ("drawn", DRAWN)):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        path = at / "notebooks" / f"{name}.ipynb"
+        nbformat.write(notebook, path)
+        store_outputs(path, environment())
     return at
 
 
 @pytest.fixture
 def altered(honest, tmp_path):
     """A function that copies the tiny book, alters the stored notebook, and validates it."""
-    import shutil
-
     def run(alter=lambda cells: None, claims=None, cell_timeout=60):
         at = tmp_path / "copy"
         shutil.copytree(honest, at)
@@ -63,27 +65,52 @@ def test_an_honest_notebook_passes_and_its_claims_are_collected(altered):
     assert read_log(at / "log.jsonl") == {"toy.number": 0.5004}
 
 
-def test_a_last_digit_may_differ(altered):
-    def nudge(cells):
-        cells[0]["outputs"][0]["text"] = ["seven 7 0.1235\n"]
+PRINTS, DRAWS, TABULATES = range(3)
+CHANGED = {  # the cell, what is changed in it, and whether it turns red
+    "nothing": (PRINTS, lambda cell: None, False),
+    "a last digit": (PRINTS, lambda cell: cell["outputs"][0].update(text=["seven 7 0.1235\n"]), False),
+    "a stored float": (PRINTS, lambda cell: cell["outputs"][0].update(text=["seven 7 0.1244\n"]), True),
+    "a stored integer": (PRINTS, lambda cell: cell["outputs"][0].update(text=["seven 8 0.1234\n"]), True),
+    "stored text": (PRINTS, lambda cell: cell["outputs"][0].update(text=["eight 7 0.1234\n"]), True),
+    "an output taken away": (PRINTS, lambda cell: cell.update(outputs=[]), True),
+    "no table": (TABULATES, lambda cell: None, False),
+    "a stored table": (TABULATES, lambda cell: cell["outputs"][0]["data"].update(
+        {"text/html": "".join(cell["outputs"][0]["data"]["text/html"]).replace("0.75", "0.85")}), True),
+    "no figure": (DRAWS, lambda cell: None, False),
+    "what a figure drew": (DRAWS, lambda cell: cell["outputs"][0]["data"].update(
+        {"text/plain": "".join(cell["outputs"][0]["data"]["text/plain"]).replace("5.00", "5.50")}), True),
+    "a cell that raises": (PRINTS, lambda cell: cell.update(source=["1 / 0"], outputs=[]), True),
+    "nothing after it": (PRINTS, lambda cell: None, False),
+}  # fmt: skip
 
-    assert altered(nudge)[0]
+
+@pytest.fixture(scope="module")
+def red(honest, tmp_path_factory):
+    """Which cells of one notebook turn red, each a copy of an honest one with something changed."""
+    at = tmp_path_factory.mktemp("changed") / "copy"
+    shutil.copytree(honest, at)
+    toy, drawn = (json.loads((at / "notebooks" / f"{name}.ipynb").read_text()) for name in ("toy", "drawn"))
+    kinds, cells = [toy["cells"][0], *drawn["cells"]], []
+    for number, (kind, change, _) in enumerate(CHANGED.values()):
+        cells.append(deepcopy(kinds[kind]) | {"id": f"cell-{number}"})
+        change(cells[-1])
+    path = at / "notebooks" / "toy.ipynb"
+    path.write_text(json.dumps(toy | {"cells": cells}))
+    ok, output = validate(at, path, at / "log.jsonl", 60)
+    assert not ok and f"{sum(not turns for _, _, turns in CHANGED.values())} passed" in output, output
+    return {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", output, re.M)}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_a_cell_that_says_something_else_turns_red_and_no_other(red, what):
+    assert (list(CHANGED).index(what) in red) == CHANGED[what][2]
 
 
 RED = {
-    "a stored float": lambda cells: cells[0]["outputs"][0].update(text=["seven 7 0.1244\n"]),
-    "a stored integer": lambda cells: cells[0]["outputs"][0].update(text=["seven 8 0.1234\n"]),
-    "stored text": lambda cells: cells[0]["outputs"][0].update(text=["eight 7 0.1234\n"]),
-    "a stored table": lambda cells: cells[3]["outputs"][0]["data"].update(
-        {"text/html": "".join(cells[3]["outputs"][0]["data"]["text/html"]).replace("0.75", "0.85")}),
-    "what a figure drew": lambda cells: cells[2]["outputs"][0]["data"].update(
-        {"text/plain": "".join(cells[2]["outputs"][0]["data"]["text/plain"]).replace("5.00", "5.50")}),
-    "an output taken away": lambda cells: cells[0].update(outputs=[]),
     "a notebook stripped of outputs": lambda cells: [cell.update(outputs=[], execution_count=None) for cell in cells],
     "one cell never executed": lambda cells: cells[1].update(outputs=[], execution_count=None),
     "a cell that asks to be skipped": lambda cells: cells[0]["metadata"].update(tags=["nbval-skip"]),
     "a cell that asks to be ignored": lambda cells: cells[0].update(source=["# NBVAL_IGNORE_OUTPUT\n", *cells[0]["source"]]),
-    "a cell that raises": lambda cells: cells[0].update(source=["1 / 0"]),
 }
 
 
