@@ -1,19 +1,15 @@
-r"""Bandits: who chooses one of several arms learns from what the chosen one brought.
+"""Bandits: who chooses one of several arms learns from what the chosen one brought.
 
 Each keeps many replicas side by side, as the first axis of its arrays, and has three
 methods. `choose(contexts, rng)` gives an arm for each replica, `learn(contexts, arms,
 rewards)` takes what came, and `forget(arm)` says that the article in that place is a
 new one. `serving.play` calls them.
 
-Those by count (`EpsilonGreedy`, `UCB1`, `Thompson`, `EXP3`) know an arm by its place
-alone. Those with a line (`LinUCB`, `LinearThompson`) share one vector among all
-articles, reward = x . theta + noise, so what was learned outlives an article.
+Here are those by count: they know an arm by its place alone. `linear_bandits` has those
+with a line, which share what they learn among all articles.
 
-Sources: Auer, Cesa-Bianchi and Fischer (2002) for epsilon-greedy and UCB1; Thompson
-(1933), Chapelle and Li (2011); Auer et al. (2002) for EXP3, Herbster and Warmuth
-(1998) for its fixed share; Li et al. (2010, https://arxiv.org/abs/1003.0146) for
-LinUCB, here with one vector for all arms; Agrawal and Goyal (2013,
-https://arxiv.org/abs/1209.3352) for linear Thompson sampling.
+Sources: Auer, Cesa-Bianchi and Fischer (2002, Machine Learning 47); Chapelle and Li
+(2011, NeurIPS 24); Auer et al. (2002, SIAM Journal on Computing 32).
 """
 
 from __future__ import annotations
@@ -29,6 +25,7 @@ class _ByCount:
     def __init__(self, n_replicas: int, n_arms: int) -> None:
         check_count("n_replicas", n_replicas)
         check_count("n_arms", n_arms)
+        self.n_arms = n_arms
         self.tried, self.won = np.zeros((2, n_replicas, n_arms))
         self.rows = np.arange(n_replicas)
 
@@ -57,7 +54,7 @@ class EpsilonGreedy(_ByCount):
     Raises:
         ValueError: epsilon out of range, no replica or no arm.
 
-    Source: Auer, Cesa-Bianchi and Fischer (2002), section 1, with epsilon constant.
+    Source: Auer, Cesa-Bianchi and Fischer (2002), with epsilon constant.
     """
 
     def __init__(self, n_replicas: int, n_arms: int, epsilon: float) -> None:
@@ -67,14 +64,14 @@ class EpsilonGreedy(_ByCount):
     def choose(self, contexts, rng: np.random.Generator) -> np.ndarray:
         """An arm for each replica, int (n_replicas,)."""
         anyhow = rng.random(len(self.rows)) < self.epsilon
-        drawn = rng.integers(self.tried.shape[1], size=len(self.rows))
+        drawn = rng.integers(self.n_arms, size=len(self.rows))
         return np.where(anyhow, drawn, first_best(self.means(), rng))
 
 
 class UCB1(_ByCount):
     """The largest mean + sqrt(2 ln n / tried), n being all choices still counted.
 
-    Source: Auer, Cesa-Bianchi and Fischer (2002), figure 1.
+    Source: Auer, Cesa-Bianchi and Fischer (2002).
     """
 
     def choose(self, contexts, rng: np.random.Generator) -> np.ndarray:
@@ -94,7 +91,7 @@ class Thompson(_ByCount):
     Raises:
         ValueError: kept out of range, no replica or no arm.
 
-    Source: Chapelle and Li (2011), algorithm 2; rewards are 0 or 1.
+    Source: Chapelle and Li (2011); rewards are 0 or 1.
     """
 
     def __init__(self, n_replicas: int, n_arms: int, kept: float = 1.0) -> None:
@@ -128,7 +125,7 @@ class EXP3:
     Raises:
         ValueError: gamma or shared out of range, no replica or no arm.
 
-    Source: Auer et al. (2002, SIAM Journal on Computing 32), figures 1 and 3.
+    Source: Auer et al. (2002, SIAM Journal on Computing 32), Exp3 and Exp3.S.
     """
 
     def __init__(
@@ -140,12 +137,13 @@ class EXP3:
             raise ValueError(f"gamma: expected above 0 to 1, got {gamma}")
         self.gamma = check_share("gamma", gamma)
         self.shared = check_share("shared", shared)
+        self.n_arms = n_arms
         self.weights = np.full((n_replicas, n_arms), 1 / n_arms)
         self.rows = np.arange(n_replicas)
 
     def chances(self) -> np.ndarray:
         """With which each arm is chosen, (n_replicas, n_arms)."""
-        return (1 - self.gamma) * self.weights + self.gamma / self.weights.shape[1]
+        return (1 - self.gamma) * self.weights + self.gamma / self.n_arms
 
     def choose(self, contexts, rng: np.random.Generator) -> np.ndarray:
         """An arm for each replica, int (n_replicas,)."""
@@ -155,7 +153,7 @@ class EXP3:
 
     def learn(self, contexts, arms: np.ndarray, rewards: np.ndarray) -> None:
         """Raise the weight of what brought something, the more the rarer it was."""
-        chosen, n_arms = (self.rows, arms), self.weights.shape[1]
+        chosen, n_arms = (self.rows, arms), self.n_arms
         estimate = rewards / self.chances()[chosen]
         self.weights[chosen] *= np.exp(self.gamma / n_arms * estimate)
         self.weights /= self.weights.sum(axis=1, keepdims=True)
@@ -164,7 +162,7 @@ class EXP3:
     def forget(self, arm: int) -> None:
         """Give one arm the mean weight of all others."""
         others = 1 - self.weights[:, arm]
-        self.weights[:, arm] = others / max(self.weights.shape[1] - 1, 1)
+        self.weights[:, arm] = others / max(self.n_arms - 1, 1)
         self.weights /= self.weights.sum(axis=1, keepdims=True)
 
 

@@ -4,7 +4,7 @@ What they learn of an article they learn of all that are like it, so it is not l
 the article goes. The methods are those of `bandits`; the first axis holds replicas.
 
 Sources: Li et al. (2010, https://arxiv.org/abs/1003.0146) for LinUCB, here with one
-vector for all arms as in Chu et al. (2011); Agrawal and Goyal (2013,
+vector for all arms; Agrawal and Goyal (2013,
 https://arxiv.org/abs/1209.3352) for linear Thompson sampling.
 """
 
@@ -65,7 +65,7 @@ class LinUCB(_Line):
     Raises:
         ValueError: alpha negative, l2 not positive, no replica or no feature.
 
-    Source: Li et al. (2010), algorithm 1, with one regression for all arms.
+    Source: Li et al. (2010), with one regression for all arms.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class LinearThompson(_Line):
     Raises:
         ValueError: scale negative, l2 not positive, no replica or no feature.
 
-    Source: Agrawal and Goyal (2013), algorithm 1.
+    Source: Agrawal and Goyal (2013).
     """
 
     def __init__(

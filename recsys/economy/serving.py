@@ -146,7 +146,7 @@ def play(bandit, shelf: Shelf, n_steps: int, seed) -> Run:
             best = rates.max(axis=1)
         arms = bandit.choose(contexts, rng)
         if step == 0:
-            _check_arms(arms, rates.shape)
+            _check_arms(bandit, arms, rates.shape)
         chance = rates[rows, arms]
         bandit.learn(contexts, arms, rng.random(len(rows)) < chance)
         articles[step], regret[step] = on_shelf[arms], best - chance
@@ -196,11 +196,17 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
-def _check_arms(arms: np.ndarray, shape: tuple[int, int]) -> None:
+def _check_arms(bandit, arms: np.ndarray, shape: tuple[int, int]) -> None:
     n_replicas, n_arms = shape
+    made_for = getattr(bandit, "n_arms", n_arms)
+    if made_for != n_arms:
+        raise ValueError(
+            f"bandit: expected one of n_arms {n_arms}, got {made_for}; the shelf has "
+            f"{n_arms} places: make it with n_arms={n_arms}"
+        )
     if np.shape(arms) != (n_replicas,) or not 0 <= arms.min() <= arms.max() < n_arms:
         raise ValueError(
             f"bandit: expected an arm from 0 to {n_arms - 1} for each of {n_replicas} "
             f"replicas, got shape {np.shape(arms)} up to {np.max(arms)}; make it with "
-            f"n_replicas={n_replicas}, n_arms={n_arms}"
+            f"n_replicas={n_replicas}"
         )
