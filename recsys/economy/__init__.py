@@ -5,7 +5,8 @@ world), `rounds` (a round and its ledger), `rankers` (slates), `events` (the log
 drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors` (one
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); then, on what an experiment says, `experiments`, `rates`,
-`sequential` and `interference`. NumPy and SciPy only.
+`sequential` and `interference`; on learning while serving, `bandits`, `linear_bandits` and
+`serving`, imported from their modules. NumPy and SciPy only.
 """
 
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares

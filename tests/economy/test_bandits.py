@@ -58,9 +58,10 @@ def test_ucb1_chooses_by_its_formula_and_everything_once():
         bandit.learn(None, arms, np.array([False]))
         first.append(int(arms[0]))
     assert sorted(first) == [0, 1, 2]
-    bandit.tried[:], bandit.won[:] = [[10, 40, 50]], [[4, 20, 26]]
-    wanted = np.argmax([0.4, 0.5, 0.52] + np.sqrt(2 * np.log(100) / np.array([10, 40, 50])))
-    assert bandit.choose(None, rng)[0] == wanted == 0
+    bonus = np.sqrt(2 * np.log(100) / np.array([10, 40, 50]))
+    for won, best in (([2, 24, 0], 0), ([1, 25, 0], 1)):  # either side of the bonus
+        bandit.tried[:], bandit.won[:] = [[10, 40, 50]], [won]
+        assert bandit.choose(None, rng)[0] == np.argmax(won / bandit.tried[0] + bonus) == best
 
 
 def test_epsilon_is_the_share_of_even_draws():
