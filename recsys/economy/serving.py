@@ -84,11 +84,11 @@ class Run(NamedTuple):
 
 
 def news_shelf(
-    n_replicas: int, n_steps: int, life: int | None, seed, n_places=10, n_features=8
+    n_replicas: int, n_steps: int, life: int | None, seed: int
 ) -> Shelf:
-    """Articles of which a line is true: rate = 0.5 + 0.4 x . theta, both of length one.
+    """Ten places, and articles of which a line is true: rate = 0.5 + 0.4 x . theta.
 
-    The contexts hold x and, last, a 1 for the constant.
+    Both have eight features and length one; contexts hold x and, last, a constant 1.
 
     Args:
         n_replicas: worlds, each with a theta of its own.
@@ -96,6 +96,7 @@ def news_shelf(
         life: as of `Shelf`.
         seed: of everything drawn.
     """
+    n_places, n_features = 10, 8
     rng = np.random.default_rng(seed)
     n_articles = n_places
     if life is not None:
@@ -128,8 +129,8 @@ def play(bandit, shelf: Shelf, n_steps: int, seed) -> Run:
     check_count("n_steps", n_steps)
     if shelf.rates.shape[1] < shelf.needed(n_steps):
         raise ValueError(
-            f"shelf: expected {shelf.needed(n_steps)} articles for {n_steps} steps, got "
-            f"{shelf.rates.shape[1]}; plan more articles or fewer steps"
+            f"shelf: expected {shelf.needed(n_steps)} articles for {n_steps} steps, "
+            f"got {shelf.rates.shape[1]}; plan more articles or fewer steps"
         )
     rng, rows = np.random.default_rng(seed), np.arange(len(shelf.rates))
     on_shelf = np.arange(shelf.n_places)
