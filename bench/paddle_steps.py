@@ -53,7 +53,7 @@ class Steps:
 
     def take(self) -> tuple[float, float]:
         """Take a step with each batch: processor seconds of a step, and the last loss."""
-        from recsys.training.loop import step_rng
+        from recsys.training.steps import step_rng
 
         start = time.process_time()
         for step, batch in enumerate(self.batches):

@@ -5,7 +5,6 @@ fewer replicas; `run` says of each line whether it came so.
 """
 
 import numpy as np
-from scipy import stats
 
 from recsys.economy import (
     Stream,
@@ -16,6 +15,7 @@ from recsys.economy import (
     sales_by_city,
     stream_clicks,
 )
+from recsys.evaluation import rounded, two_way_test
 
 DATA = []
 CONFIG = {
@@ -78,11 +78,9 @@ def run(config):
 def summary(lifts):
     """Mean over replicas with its t interval, and how many are below 0."""
     lifts = np.asarray(lifts, dtype=float)
-    error = lifts.std(ddof=1) / np.sqrt(len(lifts))
-    reach = stats.t.isf(0.025, len(lifts) - 1) * error
-    interval = lifts.mean() + np.array([0, -reach, reach])
+    found = two_way_test(lifts[None])
     return {
-        "mean": [round(float(bound), 4) for bound in interval],
+        "mean": rounded([found.difference, found.low, found.high]),
         "below 0": int((lifts < 0).sum()),
         "above 0": int((lifts > 0).sum()),
     }

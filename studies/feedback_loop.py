@@ -65,6 +65,7 @@ from recsys.economy.loop import from_clicks, run_loop, spread
 from recsys.economy.market import planted_world
 from recsys.economy.pair_factors import PairFactors
 from recsys.economy.rounds import play_round, start
+from recsys.evaluation import two_way_test
 
 DATA: list[str] = []
 CONFIG = {
@@ -465,15 +466,17 @@ def changes(worlds):
 def paired(values, a, b):
     """Mean of a - b over worlds, its t interval, and what 80% power would find."""
     gap = np.array(values[a]) - np.array(values[b])
-    free, error = len(gap) - 1, gap.std(ddof=1) / np.sqrt(len(gap))
-    reach = stats.t.ppf(0.975, free)
+    found = two_way_test(gap[None])
+    quantiles = stats.t.ppf([0.975, 0.8], found.degrees_of_freedom).sum()
+    numbers = found.difference, found.low, found.high, quantiles * found.standard_error
+    difference, low, high, smallest = np.round(numbers, 4).tolist()
     return {
-        "difference": round(float(gap.mean()), 4),
-        "low": round(float(gap.mean() - reach * error), 4),
-        "high": round(float(gap.mean() + reach * error), 4),
+        "difference": difference,
+        "low": low,
+        "high": high,
         "ahead": int((gap > 0).sum()),
         "worlds": len(gap),
-        "smallest seen": round(float((reach + stats.t.ppf(0.8, free)) * error), 4),
+        "smallest seen": smallest,
     }
 
 

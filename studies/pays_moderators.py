@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.book.pays import baskets, logs, registered, text
+from recsys.book.pays import basket_worlds, logs, registered, text
 from recsys.book.pays.planted import Viewers
 from recsys.book.pays.retail import sessions
 from recsys.evaluation import moderators
@@ -62,7 +62,7 @@ def fitted(config, name):
     if data == "lee-news":
         world = text.world(config, name)
     elif data == "ta-feng":
-        world = baskets.world(config, name)
+        world = basket_worlds.world(config, name)
     elif data == "online-retail-ii":
         read = partial(sessions, config=config["sessions"])
         world = logs.world(config, name, read)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recsys.book.pays import registered, shop
+from recsys.book.pays import registered, shop, shop_report
 
 DATA = ["ta-feng"]
 CONFIG = registered(Path(__file__).parent, "pays_shop")
@@ -13,4 +13,4 @@ def pieces(config):
 
 
 def run(config, done):
-    return shop.results(config, done)
+    return shop_report.results(config, done)

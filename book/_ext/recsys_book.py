@@ -7,11 +7,15 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
+from sphinx_exercise.nodes import is_exercise_node
 from sphinxcontrib.bibtex.roles import CiteRole
 
+from recsys.book import concepts
 from recsys.book.chapter_map import drawn
 from recsys.book.claimed import agrees, as_written, read_claims
+from recsys.book.exercises import read_answers, read_numbers
 from recsys.book.figure_page import figure_node
 from recsys.book.figures import first_stored
 from recsys.book.lab import as_json, lab_notebook, read_book
@@ -89,6 +93,15 @@ def name_cells(app, doctree):
             cell["ids"].append(f"cell-{cell['cell_index']}")
 
 
+def offer_checks(app, doctree):
+    """Below an exercise whose answer can be checked: how, and what to hand in."""
+    number_of = {label: number for number, label in read_numbers().items()}
+    for exercise in doctree.findall(is_exercise_node):
+        if answer := read_answers().get(exercise["label"]):
+            call = nodes.literal("", f'recsys.book.check("{number_of[exercise["label"]]}", ...)')
+            exercise[-1] += nodes.paragraph("", "Check it: ", call, nodes.Text(f", with {answer.wanted}."), classes=["check"])
+
+
 def visit_told(translator, node):
     """The number as a button, and what it opens."""
     builder = translator.builder
@@ -164,6 +177,29 @@ class ChapterMap(Directive):
         return [nodes.raw("", drawn(at), format="html")]
 
 
+class ConceptMap(Directive):
+    """```{concept-map} economy```: a diagram of `book/concepts.yml`, a sign for a verdict on each arrow."""
+
+    required_arguments = 1
+
+    def run(self):
+        at = Path(self.state.document.settings.env.srcdir)
+        return [nodes.raw("", concepts.drawn(self.arguments[0], at), format="html")]
+
+
+class ConceptVerdicts(Directive):
+    """```{concept-verdicts} economy```: the reasons, a row an arrow."""
+
+    required_arguments = 1
+
+    def run(self):
+        at = Path(self.state.document.settings.env.srcdir)
+        found = nodes.container()
+        lines = concepts.verdicts(self.arguments[0], at).splitlines()
+        self.state.nested_parse(StringList(lines, "book/concepts.yml"), 0, found)
+        return found.children
+
+
 def mend_theme(app, exception):
     """What the theme writes is mended where it stands: not all of it passes through a page's context."""
     if exception is None and app.builder.name == "html":
@@ -176,11 +212,14 @@ def mend_theme(app, exception):
 def setup(app):
     app.add_directive("first-figure", FirstFigure)
     app.add_directive("chapter-map", ChapterMap)
+    app.add_directive("concept-map", ConceptMap)
+    app.add_directive("concept-verdicts", ConceptVerdicts)
     app.connect("config-inited", without_an_address_no_buttons, priority=100)
     app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
     app.add_node(told, html=(visit_told, visit_plainly))
     app.add_node(source, html=(visit_plainly, visit_plainly))
     app.connect("doctree-read", name_cells)
+    app.connect("doctree-read", offer_checks)
     app.connect("doctree-read", say_each_source_once)
     app.connect("html-collect-pages", page_of_claims)
     app.connect("build-finished", offer_lab_notebooks)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from recsys.book.data_sets import card_page, page, read_measured, shown
+from recsys.book.exercises import write_numbers
 from recsys.data import catalogue
 
 
@@ -29,6 +30,7 @@ def write_cards(at: Path) -> list[Path]:
 
 def build(at: Path, say=print) -> Path | None:
     """Build the pages; the path of the first page, or None after printing what was wrong."""
+    write_numbers(at)
     command = [
         sys.executable,
         "-c",

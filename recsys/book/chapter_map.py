@@ -143,7 +143,7 @@ def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 def _box(box: Chapter, x: int, y: int) -> str:
-    lines = _wrapped(box.title)
+    lines = wrapped(box.title)
     first = y + (19 if len(lines) == 1 else 14)
     spans = "".join(
         f'<tspan x="{x + WIDE / 2}" y="{first + 14 * i}">{html.escape(line)}</tspan>'
@@ -159,7 +159,7 @@ def _box(box: Chapter, x: int, y: int) -> str:
     )
 
 
-def _wrapped(title: str, most: int = 21) -> list[str]:
+def wrapped(title: str, most: int = 21) -> list[str]:
     """One line, or two of about one length."""
     if len(title) <= most:
         return [title]

@@ -76,6 +76,11 @@ class Claim:
             raise ClaimError(
                 f"{self.id}: kind must be one of {KINDS}, found {self.kind!r}."
             )
+        if isinstance(self.tolerance, str):
+            raise ClaimError(
+                f"{self.id}: tolerance: expected a number, got the text "
+                f"{self.tolerance!r}; YAML reads 6e-05 as text, write 0.00006"
+            )
         if self.kind == "exact" and self.tolerance > 1e-9 * max(1, abs(self.value)):
             decimals = len(repr(self.value).partition(".")[2])
             if self.tolerance > 0.51 * 10.0**-decimals:

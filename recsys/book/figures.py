@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recsys.book.fitting import stack, uncover
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's palette, told apart by colour-blind readers; order by contrast on white."""
 
@@ -28,9 +30,6 @@ OF_THE_PAGE = {
 """What is replaced by a colour of the page's theme, where there is one."""
 
 SVG = "image/svg+xml"
-NARROW = 3.6
-"""Inches; a hundred pixels each."""
-
 LINE_STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
@@ -64,7 +63,7 @@ def show(fig, caption: str) -> None:
     """Display `fig` with a caption, and close it.
 
     It is stored twice as SVG, as wide as it was made and for a telephone, axes below each
-    other. Black, white and greys follow the theme of the page.
+    other; a legend that lies on the data moves below them. Black, white and greys follow the theme of the page.
 
     Args:
         fig: of matplotlib.
@@ -81,8 +80,10 @@ def show(fig, caption: str) -> None:
         raise ValueError(f"A caption must say what the figure shows; {caption!r} came.")
     summary = [line for ax in fig.axes for line in _describe(ax)]
     _unmark(fig)
+    _keep_on_images(fig)
+    uncover(fig)
     wide = _svg(fig, f"wide: {caption}")
-    _stack(fig)
+    stack(fig)
     narrow = _svg(fig, f"narrow: {caption}")
     plt.close(fig)
     publish_display_data(
@@ -125,17 +126,12 @@ def _unmark(fig) -> None:
             line.set_marker("")
 
 
-def _stack(fig) -> None:
-    """Put the axes of a figure below each other, as wide as a telephone."""
-    from matplotlib.gridspec import GridSpec
-
-    axes = [ax for ax in fig.axes if ax.get_subplotspec() and ax.get_label() != "<colorbar>"]
-    n_rows = axes[0].get_subplotspec().get_gridspec().nrows if axes else 1
-    grid = GridSpec(len(axes), 1, figure=fig)
-    for place, ax in enumerate(axes):
-        ax.set_subplotspec(grid[place])
-    height = fig.get_figheight() / n_rows
-    fig.set_size_inches(NARROW, max(height, 2.4) * len(axes))
+def _keep_on_images(fig) -> None:
+    """Keep words on a coloured image as dark or light as they are, whatever the theme."""
+    for text in (text for ax in fig.axes if ax.get_images() for text in ax.texts):
+        kept = {"black": "#111111", "white": "#fefefe"}.get(text.get_color())
+        if kept:
+            text.set_color(kept)
 
 
 def _svg(fig, salt: str) -> str:

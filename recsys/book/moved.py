@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recsys.book.reproduce import verdicts
+from recsys.book.passes import verdicts
 
 
 def report(at: Path, record: dict) -> str:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from recsys.training.checkpoint import alone
+from recsys.training.lock import alone
 
 Say = Callable[[str], None]
 

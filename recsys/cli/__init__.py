@@ -221,7 +221,7 @@ def reproduce_command(
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option(help="Also run the studies, each at most 15 minutes.")
+        bool, typer.Option(help="Also run the studies: seconds to 2.5 hours each.")
     ] = False,
     update: Annotated[
         bool,

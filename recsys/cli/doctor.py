@@ -118,7 +118,7 @@ def _kernel() -> tuple[bool, str, str]:
 def _places(name: str) -> Iterator[tuple[bool, str, str]]:
     """Whether a data set is here, and which of its places answer now."""
     from recsys.data import entry, where
-    from recsys.data.fetching import answers
+    from recsys.data.downloads import answers
 
     copies = [attempt for attempt in where(name) if attempt.damaged or attempt.found]
     reports = [(str(place), answers(place)) for place in entry(name).places]

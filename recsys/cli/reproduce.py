@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from recsys.book import build, studies
+from recsys.book import build, passes, studies, updating
 from recsys.book import reproduce as engine
 from recsys.book.moved import report
 from recsys.book.status import keep_pass
@@ -44,7 +44,7 @@ def reproduce(
         _studies(at)
     if update:
         _update(at, names)
-    record = engine.recorded(at) if reuse else None
+    record = passes.recorded(at) if reuse else None
     record = _said(record) if record else _executed(at, names, changed)
     if record is None:
         return 1
@@ -73,7 +73,7 @@ def _studies(at: Path) -> None:
 def _update(at: Path, names: Sequence[str]) -> None:
     typer.echo("Executing notebooks and storing what they print ...")
     build.write_cards(at)
-    changed = engine.update(at, typer.echo, names)
+    changed = updating.update(at, typer.echo, names)
     typer.echo(
         "\n".join(["Changed:", *changed])
         if changed
@@ -111,8 +111,8 @@ def _built(at: Path) -> Path | None:
 def _end(at: Path, record: dict, page: Path | None) -> None:
     """What a person takes away: times, claims, what failed, where the book is."""
     runs = record["notebooks"]
-    typer.echo(f"\n{engine.times(record)}")
-    typer.echo(engine.table(at, record))
+    typer.echo(f"\n{passes.times(record)}")
+    typer.echo(passes.table(at, record))
     waiting = studies.waiting(at)
     if waiting:
         typer.echo(

@@ -7,12 +7,14 @@ documents without readers, `load_static_embeddings` for vectors of tokens,
 held against the same content hash. `read_log` reads a file of one's own.
 """
 
+from recsys.data.baskets import Baskets
+from recsys.data.cache import cache_directory
 from recsys.data.cards import card
 from recsys.data.entries import Entry, Place, catalogue, entry
 from recsys.data.errors import DataError
-from recsys.data.fetching import cache_directory, fetch, where
+from recsys.data.fetching import fetch, where
 from recsys.data.impressions import ImpressionLog, Impressions
-from recsys.data.interactions import Baskets, Interactions
+from recsys.data.interactions import Interactions
 from recsys.data.loading import (
     Dataset,
     load,

@@ -17,21 +17,6 @@ DATE_CODES = {"second": "s", "day": "D"}
 TOO_WIDE = "hand such ids in as text; of a time, look at its unit"
 
 
-class Table:
-    """A frozen dataclass of arrays: a copy by pickle or deepcopy is read-only too."""
-
-    def __setstate__(self, state: dict) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, frozen(value))
-
-
-def frozen(value):
-    """The value itself; an array can no longer be written."""
-    if isinstance(value, np.ndarray):
-        value.setflags(write=False)
-    return value
-
-
 def whole_numbers(column, expected: str, where: str, mend: str) -> np.ndarray:
     """Read a column of whole numbers.
 
@@ -207,19 +192,6 @@ def vocabulary(column, name: str) -> np.ndarray:
             f"after {before!r}; {mend}"
         )
     return array
-
-
-def check_range(array: np.ndarray, what: str, size: int) -> None:
-    """Require indices of `size` things.
-
-    Raises:
-        DataError: another number; the message names the first such row.
-    """
-    bad = np.flatnonzero((array < 0) | (array >= size))
-    if bad.size:
-        raise DataError(
-            f"Row {bad[0]}: expected {what} from 0 to {size - 1}, got {array[bad[0]]}"
-        )
 
 
 def _one_axis(column, where: str) -> np.ndarray:

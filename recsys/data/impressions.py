@@ -8,16 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.data.columns import (
-    Table,
-    booleans,
-    frozen,
-    times,
-    vocabulary,
-    whole_numbers,
-)
+from recsys.data.columns import booleans, times, vocabulary, whole_numbers
 from recsys.data.errors import DataError
-from recsys.data.interactions import Interactions, check_starts
+from recsys.data.interactions import Interactions
+from recsys.data.tables import Table, check_starts, frozen
 
 MEND = "take indices from the places of the ids in a sorted vocabulary"
 

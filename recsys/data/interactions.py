@@ -1,9 +1,9 @@
-"""`Interactions` and `Baskets`: the two tables that every other room speaks.
+"""`Interactions`: the table that every other room speaks.
 
-Both are immutable and hold NumPy arrays. Users and items are numbered from 0
-along sorted vocabularies of the ids found in the source, so that the same data
-always gets the same numbers. Rows keep the order of the source file: that order
-is itself information, since it decides ties in time.
+It is immutable and holds NumPy arrays. Users and items are numbered from 0 along
+sorted vocabularies of the ids found in the source, so that the same data always
+gets the same numbers. Rows keep the order of the source file: that order is itself
+information, since it decides ties in time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from scipy import sparse
 
 from recsys.data.columns import (
     DATE_CODES,
-    Table,
-    check_range,
-    frozen,
     ids as ids_of,
     numbers,
     times as times_of,
@@ -28,6 +25,7 @@ from recsys.data.columns import (
 )
 from recsys.data.errors import DataError
 from recsys.data.frames import log_columns
+from recsys.data.tables import Table, check_range, frozen
 
 TIME_UNITS = (*DATE_CODES, "step")
 NUMBER_FIRST = "number the ids first, or remove the row"
@@ -350,123 +348,6 @@ class Interactions(Table):
     def _set(self, columns: dict) -> None:
         for name, column in columns.items():
             object.__setattr__(self, name, frozen(column))
-
-
-@dataclass(frozen=True, eq=False)
-class Baskets(Table):
-    """What a user took on one day, as one row.
-
-    The items of basket b are `items[starts[b]:starts[b + 1]]`.
-
-    Rows are sorted by user, then day. Items within a basket are distinct and have no order.
-
-    Args:
-        users: (n_baskets,) integer indices into `user_ids`.
-        days: (n_baskets,) integers.
-        starts: (n_baskets + 1,) integers, where each basket's items begin.
-        items: (n,) integer indices into `item_ids`.
-        user_ids: the vocabulary of the `Interactions` they were made from.
-        item_ids: likewise.
-
-    Raises:
-        DataError: lengths disagree, an index is outside its vocabulary, a basket is empty, or
-            baskets are not sorted by user and day.
-    """
-
-    users: np.ndarray
-    days: np.ndarray
-    starts: np.ndarray
-    items: np.ndarray
-    user_ids: np.ndarray
-    item_ids: np.ndarray
-
-    def __post_init__(self) -> None:
-        for name in ("users", "days", "starts", "items"):
-            column = whole_numbers(
-                getattr(self, name),
-                "an integer",
-                name,
-                "take it from Baskets.from_interactions",
-            )
-            object.__setattr__(self, name, frozen(column))
-        for name in ("user_ids", "item_ids"):
-            column = ids_of(
-                getattr(self, name),
-                "id",
-                name,
-                "take it from Baskets.from_interactions",
-            )
-            object.__setattr__(self, name, frozen(column))
-        if not len(self.users) == len(self.days) == len(self.starts) - 1:
-            raise DataError(
-                "users, days and starts: expected two of one length and starts one longer, got "
-                f"{len(self.users)}, {len(self.days)} and {len(self.starts)}; make them with "
-                "Baskets.from_interactions"
-            )
-        check_starts(self.starts, len(self.items), "Baskets")
-        check_range(self.users, "a user index", len(self.user_ids))
-        check_range(self.items, "an item index", len(self.item_ids))
-        same_user = np.diff(self.users) == 0
-        later_day = np.diff(self.days) > 0
-        follows = (np.diff(self.users) > 0) | (
-            same_user & later_day
-        )  # each basket but the first
-        if not follows.all():
-            raise DataError(
-                f"Row {follows.argmin() + 1}: expected baskets sorted by user, then day, one a day; "
-                "make them with Baskets.from_interactions"
-            )
-
-    @classmethod
-    def from_interactions(cls, interactions: Interactions) -> Baskets:
-        """Group the rows of each user and day.
-
-        Raises:
-            DataError: times that are not days.
-        """
-        if interactions.time_unit != "day":
-            raise DataError(
-                f'interactions: expected times in days, got "{interactions.time_unit}"; '
-                "divide the times by the length of a day first"
-            )
-        order = np.lexsort((interactions.items, interactions.times, interactions.users))
-        users = interactions.users[order]
-        days = interactions.times[order]
-        items = interactions.items[order]
-        new_basket = np.ones(len(users), dtype=bool)
-        new_basket[1:] = (np.diff(users) != 0) | (np.diff(days) != 0)
-        new_item = new_basket.copy()
-        new_item[1:] |= np.diff(items) != 0
-        first = np.flatnonzero(new_basket[new_item])
-        starts = np.append(first, new_item.sum())
-        return cls(
-            users[new_item][first],
-            days[new_item][first],
-            starts,
-            items[new_item],
-            interactions.user_ids,
-            interactions.item_ids,
-        )
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-    def basket(self, b: int) -> np.ndarray:
-        """The item indices of basket `b`."""
-        return self.items[self.starts[b] : self.starts[b + 1]]
-
-
-def check_starts(starts: np.ndarray, n_items: int, name: str) -> None:
-    """Require starts that rise from 0 to the number of items.
-
-    Raises:
-        DataError: they do not.
-    """
-    if starts[0] != 0 or starts[-1] != n_items or (np.diff(starts) < 1).any():
-        raise DataError(
-            f"starts: expected numbers that rise from 0 to {n_items}, the number of items, got "
-            f"others; each of {name} shows something"
-        )
 
 
 def _index(known: np.ndarray, ids, what: str) -> np.ndarray:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from recsys.data.baskets import Baskets
 from recsys.data.entries import entry
 from recsys.data.errors import DataError
 from recsys.data.fetching import read
 from recsys.data.impressions import ImpressionLog
-from recsys.data.interactions import Baskets, Interactions
+from recsys.data.interactions import Interactions
 from recsys.data.texts import StaticEmbeddings, Texts
 
 

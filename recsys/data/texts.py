@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from recsys.data.columns import Table
 from recsys.data.errors import DataError
+from recsys.data.tables import Table
 from recsys.data.words import refuse_string
 
 if TYPE_CHECKING:

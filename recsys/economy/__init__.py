@@ -4,9 +4,10 @@ Order of reading: `choice` (how a budget of minutes is divided), `market` (a fro
 world), `rounds` (a round and its ledger), `rankers` (slates), `events` (the log that is
 drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors` (one
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
-imported from its module); then, on what an experiment says, `experiments`, `rates`,
-`sequential` and `interference`; on learning while serving, `bandits`, `linear_bandits` and
-`serving`, imported from their modules. NumPy and SciPy only.
+imported from its module); `serving` (a policy round after round), `returns` (for how long
+users stay) and `surveys` (what they answer); then, on what an experiment says,
+`experiments`, `rates`, `sequential` and `interference`; and on learning while serving,
+`bandits`, `linear_bandits` and `shelf`. NumPy and SciPy only.
 """
 
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
@@ -43,5 +44,8 @@ from recsys.economy.market import World, planted_world
 from recsys.economy.pair_factors import PairFactors
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
+from recsys.economy.returns import Survival, kaplan_meier
 from recsys.economy.rounds import Ledger, State, play_round, start, utilities
 from recsys.economy.sequential import always_valid_radius, mixture_ratio
+from recsys.economy.serving import serve
+from recsys.economy.surveys import cronbach_alpha, stratified_mean

@@ -3,7 +3,7 @@
 Each keeps many replicas side by side, as the first axis of its arrays, and has three
 methods. `choose(contexts, rng)` gives an arm for each replica, `learn(contexts, arms,
 rewards)` takes what came, and `forget(arm)` says that the article in that place is a
-new one. `serving.play` calls them.
+new one. `shelf.play` calls them.
 
 Here are those by count: they know an arm by its place alone. `linear_bandits` has those
 with a line, which share what they learn among all articles.

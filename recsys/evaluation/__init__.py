@@ -4,6 +4,12 @@ Evaluation is always over the full catalogue. The sampled protocol exists once,
 in `sampled_hits`, to show what it does to a conclusion.
 """
 
+from recsys.evaluation.beyond_accuracy import (
+    coverage,
+    gini,
+    intra_list_diversity,
+    novelty,
+)
 from recsys.evaluation.compare import (
     Interval,
     Paired,
@@ -12,6 +18,7 @@ from recsys.evaluation.compare import (
     rounded,
 )
 from recsys.evaluation.full_ranking import Evaluation, compare_table, evaluate
+from recsys.evaluation.lists import recommend
 from recsys.evaluation.live import next_events
 from recsys.evaluation.log_moderators import Moderators, moderators
 from recsys.evaluation.metrics import (
@@ -19,25 +26,14 @@ from recsys.evaluation.metrics import (
     auc,
     auc_per_user,
     average_precision,
-    coverage,
-    gini,
     hit_rate,
-    intra_list_diversity,
     ndcg,
-    novelty,
     precision,
     recall,
     reciprocal_rank,
     rmse,
 )
-from recsys.evaluation.ranking import (
-    TIE_RULE,
-    TIE_RULES,
-    hits_of,
-    recommend,
-    sampled_hits,
-    top_k,
-)
+from recsys.evaluation.ranking import TIE_RULE, TIE_RULES, hits_of, sampled_hits, top_k
 from recsys.evaluation.reference import leads
 from recsys.evaluation.splits import (
     TIE_BREAK,

@@ -10,12 +10,8 @@ from scipy import sparse
 from recsys.data import Interactions
 from recsys.evaluation import metrics
 from recsys.evaluation.compare import bootstrap_interval
-from recsys.evaluation.ranking import (
-    TIE_RULE,
-    check_k,
-    hits_of,
-    ranked_lists,
-)
+from recsys.evaluation.lists import ranked_lists
+from recsys.evaluation.ranking import TIE_RULE, check_k, hits_of
 from recsys.evaluation.splits import Split
 from recsys.recommender import Recommender, require_taken
 

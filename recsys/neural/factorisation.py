@@ -20,7 +20,8 @@ import numpy as np
 from recsys.batches.pairs import RatingBatches
 from recsys.checks import check_counts, check_indices
 from recsys.data import Interactions
-from recsys.neural.recommender import NetworkRecommender, check_held_out
+from recsys.neural.held_out import check_held_out
+from recsys.neural.recommender import NetworkRecommender
 from recsys.recommender import check_log, histories, user_indices
 from recsys.training.checkpoint import digest
 from recsys.training.loop import FitConfig

@@ -34,7 +34,8 @@ from recsys.runtime import person_watches
 from recsys.torch.engine import tensors
 from recsys.torch.optimisation import adamw, clip_gradients, set_learning_rate
 from recsys.torch.parameters import draw_from
-from recsys.training.loop import FitConfig, check_targets, one_cycle, rows, step_rng
+from recsys.training.loop import FitConfig
+from recsys.training.steps import check_targets, one_cycle, rows, step_rng
 
 
 def fit_with_lightning(

@@ -1,12 +1,11 @@
 """The training loop of every network, in either framework: `fit`.
 
 It knows nothing of the network, and of the framework only what an `Engine` does: a
-gradient, an update, arrays in and out. Here stand the epochs, a learning rate that
-rises once and falls once (Smith and Topin, 2018, https://arxiv.org/abs/1708.07120),
-early stopping on a validation metric, and checkpoints. What a step draws comes from
-(seed, number of the step), so a checkpoint needs no state of a generator, and a run
-that was killed at any step and called again ends with the same bits as one that was
-not.
+gradient, an update, arrays in and out. Here stand the epochs, early stopping on a
+validation metric, and checkpoints. What a step draws comes from (seed, number of the
+step), so a checkpoint needs no state of a generator, and a run that was killed at any
+step and called again ends with the same bits as one that was not. A step's rate and
+draws: `recsys.training.steps`.
 
 How a recommender uses it, with held-out events as the metric:
 `recsys.neural.recommender`. Through Lightning: `recsys.torch.lightning`.
@@ -24,9 +23,11 @@ from tqdm import tqdm
 
 from recsys.checks import check_counts
 from recsys.runtime import person_watches
-from recsys.training.checkpoint import alone, read_checkpoint, write_checkpoint
+from recsys.training.checkpoint import read_checkpoint, write_checkpoint
 from recsys.training.curves import Curves
 from recsys.training.interrupts import Interrupts
+from recsys.training.lock import alone
+from recsys.training.steps import check_targets, one_cycle, rows, step_rng
 
 logger = logging.getLogger(__name__)
 """Says the loss of each epoch, at the level INFO."""
@@ -125,53 +126,6 @@ class FitResult:
     metrics: tuple[float, ...]
     best_epoch: int
     steps: int
-
-
-def one_cycle(progress: float, warm_up: float) -> float:
-    """Share of the peak rate: half a cosine up from 1/25, half a cosine down to 0.
-
-    Args:
-        progress: share of the training done, 0 to 1.
-        warm_up: share in which it rises, between 0 and 1.
-
-    Returns:
-        A number from 0 to 1.
-    """
-    if progress < warm_up:
-        return 1 - (1 - 1 / 25) * (1 + math.cos(math.pi * progress / warm_up)) / 2
-    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
-
-
-def step_rng(seed: int, step: int, process: int = 0) -> np.random.Generator:
-    """Make what one step draws from.
-
-    The 2 keeps it apart from the order of an epoch's batches, drawn from (seed, epoch),
-    and from negatives, drawn from (seed, epoch, 1).
-
-    Args:
-        seed: of the training.
-        step: number of steps taken before.
-        process: of several that train together; each draws numbers of its own.
-    """
-    return np.random.default_rng([seed, step, 2, process])
-
-
-def rows(batch: tuple[np.ndarray, ...]) -> int:
-    """Count the rows of a batch, for losses with one target a row."""
-    return len(batch[0])
-
-
-def check_targets(targets: float, epoch: int) -> None:
-    """Require that an epoch had something to learn from.
-
-    Raises:
-        ValueError: no target.
-    """
-    if not targets:
-        raise ValueError(
-            f"batches: expected at least one target in epoch {epoch}, got none, so there is no mean loss; "
-            "look at the batches and at what counts their targets"
-        )
 
 
 def fit(

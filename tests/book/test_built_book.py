@@ -2,10 +2,12 @@
 
 import re
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 
+from recsys.book.exercises import read_answers, read_numbers
 from recsys.book.lab import as_json, lab_notebook, read_book
 from recsys.book.root import chapters
 from tests.conftest import ROOT
@@ -92,6 +94,19 @@ def test_what_is_numbered_has_the_number_that_lab_gives_it(pages):
     assert len(shared) > 50 and {name: found[name] for name in shared} == {name: known[name] for name in shared}
 
 
+def test_an_exercise_that_answers_says_how_it_is_checked(pages):
+    labels = read_book(ROOT).labels
+    for number, label in read_numbers().items():
+        page = BUILT / "notebooks" / f"{labels[label].notebook}.html"
+        exercise = re.search(rf'<div class="exercise[^>]*id="{label}".*?Exercise {re.escape(number)}.*?</div>', page.read_text("utf-8"), re.S)[0]
+        assert ("Check it: " in exercise) == (label in read_answers()), label
+        assert label not in read_answers() or f'recsys.book.check("{number}", ...)' in text_of(exercise), label
+
+
+def text_of(html):
+    return unescape(re.sub(r"<[^>]*>", "", html))
+
+
 def nodes_name(label):
     """As docutils makes an id of it."""
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
@@ -146,19 +161,20 @@ def test_the_moving_figure_moves_by_keyboard_and_tells_it_to_a_reader_of_the_scr
     context = browser.new_context(offline=True)
     page = context.new_page()
     page.goto((BUILT / "notebooks" / "allocation.html").as_uri())
-    slider = page.get_by_role("slider", name="Temperature")
+    figure = page.locator("figure").filter(has=page.get_by_role("slider", name="Temperature"))
 
     def state():
-        widths = page.evaluate("[...document.querySelectorAll('#temperature rect')].map(r => +r.getAttribute('width'))")
-        return widths, page.locator("#temperature svg").get_attribute("aria-label")
+        widths = figure.locator(".bar").evaluate_all("all => all.map(bar => +bar.getAttribute('width'))")
+        return widths, figure.locator("svg").get_attribute("aria-label")
 
-    slider.focus()
+    figure.get_by_role("slider").focus()
     page.keyboard.press("Home")
     cold = state()
     page.keyboard.press("End")
     hot = state()
     assert cold != hot and max(cold[0]) > 2 * max(hot[0]), "cold concentrates, hot spreads"
     assert cold[1] != hot[1]
+    assert re.match(r"Fig\. [\d.]+", figure.locator("figcaption").inner_text())
     context.close()
 
 

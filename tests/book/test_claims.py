@@ -22,7 +22,8 @@ from recsys.book.claimed import (
     rewrite_roles,
     update_claims,
 )
-from recsys.book.reproduce import environment, table, verdicts
+from recsys.book.passes import table, verdicts
+from recsys.book.reproduce import environment
 from recsys.book.root import notebooks, pages
 
 CLAIMS = """# a comment that survives
@@ -238,3 +239,8 @@ def test_claims_are_sane(root):
         assert set(fields) == {"says", "value", "tolerance", "chapter", "kind"}, id
         narrow = fields["tolerance"] <= 0.05 * abs(numbers_of(fields["value"])[0]) + 1e-9 or fields["tolerance"] <= 0.005
         assert narrow or "depends on the processor" in fields["says"], f"{id}: a wide tolerance gives its reason"
+
+
+def test_a_tolerance_that_yaml_reads_as_text_is_refused():
+    with pytest.raises(ClaimError, match="write 0.00006"):
+        Claim("a", "b", (0.1,), yaml.safe_load("6e-05"), "c", "seeded")

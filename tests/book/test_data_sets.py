@@ -34,7 +34,8 @@ def test_the_side_bar_has_one_page_of_data_sets_and_no_card_that_no_number_comes
     parts = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))["parts"]
     [reference] = [part for part in parts if part["caption"] == "Reference"]
     names = [chapter["file"] for chapter in reference["chapters"]]
-    assert names == [f"book/{name}" for name in ("notation", "own-log", "data-sets", "speed", "status", "bibliography")]
+    assert names == [f"book/{name}" for name in ("notation", "own-log", "data-sets", "concepts", "speed", "status",
+                                             "bibliography")]
     cards = {section["file"] for section in reference["chapters"][2]["sections"]}
     assert cards == {f"book/data/{name}" for name, entry in catalogue().items() if shown(entry)}
 

@@ -76,3 +76,15 @@ def test_a_header_cell_that_is_empty_is_no_header():
 def test_the_rest_of_a_page_stays_as_it_is():
     page = '<p>a</p><svg viewBox="0 0 1 1"><path d="M0"/></svg>'
     assert mended(page) == page
+
+
+def test_large_counts_have_commas_and_names_have_none():
+    frame = pd.DataFrame({"item": [4714981010038], "rows": [134217728], "year": [1998]})
+    assert texts(parsed(frame).tbody.find_all("td")) == ["4714981010038", "134,217,728", "1998"]
+
+
+def test_what_is_missing_is_a_dash_and_a_bound_is_a_number():
+    frame = pd.DataFrame({"units": ["92", None], "error": ["< 1e-12", "< 1e-8"]})
+    cells = parsed(frame).tbody.find_all("td")
+    assert texts(cells) == ["92", "< 1e-12", "–", "< 1e-8"]
+    assert all("number" in cell["class"] for cell in cells)

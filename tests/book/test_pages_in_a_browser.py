@@ -37,6 +37,15 @@ CUT = """() => [...document.querySelectorAll(".bd-article div.math mjx-container
     const label = formula.closest("div.math").id || "no label, in " + formula.closest("section").id;
     return `${label}: ${formula.scrollWidth - formula.clientWidth} px`;
   })"""
+OUTSIDE = """() => [...document.querySelectorAll("figure.drawn svg")].flatMap(drawing => {
+  const page = drawing.getBoundingClientRect();
+  return [...drawing.querySelectorAll("text")].filter(text => {
+    const word = text.getBoundingClientRect();
+    return page.width && Math.max(page.left - word.left, word.right - page.right,
+                                  page.top - word.top, word.bottom - page.bottom) > 6;
+  }).map(text => text.textContent.trim());
+})"""
+"""Words of a drawing that leave it; six pixels, since the box of a letter is higher than the letter."""
 TOUCHING = """() => {
   const found = [];
   for (const row of document.querySelectorAll(".bd-article .pst-scrollable-table-container tr")) {
@@ -77,13 +86,14 @@ def looked(browser):
         if page.locator(".math").count():
             page.wait_for_selector("mjx-container", timeout=60_000)
             page.evaluate("MathJax.startup.promise.then(() => null)")
-        seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": []}
+        seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": [], "outside": []}
         if AXE.is_file():
             page.add_script_tag(path=AXE)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             seen["spilled"] += [f"{width}: {what}" for what in page.evaluate(SPILLED)]
             seen["touching"] += [f"{width}: {what}" for what in page.evaluate(TOUCHING)]
+            seen["outside"] += [f"{width}: {what}" for what in page.evaluate(OUTSIDE)]
             seen["cut"][width] = page.evaluate(CUT)
             if AXE.is_file() and width in MODES:
                 page.wait_for_timeout(500)  # until the theme has made what scrolls reachable by key
@@ -116,6 +126,10 @@ def test_no_formula_has_to_scroll_on_a_screen(looked, width):
 
 def test_no_two_numbers_touch(looked):
     assert of(looked, "touching") == {}
+
+
+def test_no_word_of_a_drawing_is_cut(looked):
+    assert of(looked, "outside") == {}
 
 
 def test_no_page_is_heavy(looked):

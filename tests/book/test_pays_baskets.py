@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.baselines import PersonalFrequency
-from recsys.book.pays import baskets, registered
+from recsys.book.pays import basket_worlds, baskets, registered
 from recsys.data import Interactions
 from recsys.evaluation import draws
 from recsys.neural.next_basket import POOLINGS
@@ -44,7 +44,7 @@ VISITS = [
 
 def test_after_a_cut_first_baskets_are_asked_for_and_only_what_was_before_is_known():
     log = log_of(VISITS)
-    world = baskets.after_a_cut(log, cut=120)
+    world = basket_worlds.after_a_cut(log, cut=120)
     assert log.times.max() == 129  # ten days from 120 on, so that the earlier cut is 110
     for on, cut, wanted in (("validation", 110, {(0, 112, 2), (2, 119, 0)}), ("test", 120, {(0, 121, 3), (0, 121, 4), (1, 129, 5), (4, 124, 2)})):
         assert rows(world.fitted(on)) == {row for row in rows(log) if row[1] < cut}
@@ -54,7 +54,7 @@ def test_after_a_cut_first_baskets_are_asked_for_and_only_what_was_before_is_kno
 
 def test_of_last_baskets_validation_knows_one_less_than_the_test():
     log = log_of(VISITS)
-    world = baskets.last_baskets(log)
+    world = basket_worlds.last_baskets(log)
     assert rows(world.splits["test"].test) == {(0, 125, 1), (1, 129, 5), (2, 119, 0), (4, 124, 2)}
     assert rows(world.splits["validation"].test) == {(0, 121, 3), (0, 121, 4), (1, 115, 1), (1, 115, 2), (2, 103, 2), (4, 105, 1)}
     assert rows(world.fitted("test")) == rows(log) - rows(world.splits["test"].test)
@@ -68,7 +68,7 @@ def planted(n_users=60):
 
 @pytest.fixture(scope="module")
 def world():
-    return baskets.last_baskets(planted())
+    return basket_worlds.last_baskets(planted())
 
 
 @pytest.mark.parametrize("arm", ["softmax", "trees"])
@@ -94,7 +94,7 @@ def test_bought_items_come_again_and_the_ideal_is_capped(world):
 
 
 def test_poolings_try_the_same_settings_choose_the_best_and_read_no_test_to_choose(world, monkeypatch):
-    blind = baskets.Baskets({"validation": world.splits["validation"]})  # a look at the test is a KeyError
+    blind = basket_worlds.Baskets({"validation": world.splits["validation"]})  # a look at the test is a KeyError
     tried = {}
     for arm in ("softmax", "decay", "personal frequency"):
         found, settings = baskets.searched(SMALL, arm, blind)
@@ -104,9 +104,9 @@ def test_poolings_try_the_same_settings_choose_the_best_and_read_no_test_to_choo
 
 
 def test_what_is_prepared_is_made_once_for_equal_targets(world, monkeypatch):
-    made, prepare = [], baskets.prepare
-    monkeypatch.setattr(baskets, "prepare", lambda log, config: made.append(config.targets) or prepare(log, config))
-    fresh = baskets.Baskets(world.splits)
+    made, prepare = [], basket_worlds.prepare
+    monkeypatch.setattr(basket_worlds, "prepare", lambda log, config: made.append(config.targets) or prepare(log, config))
+    fresh = basket_worlds.Baskets(world.splits)
     for targets, dim in ((1, 4), (2, 4), (1, 8)):
         settings = {"dim": dim, "targets": targets, "epochs": 1}
         baskets.fitted(fresh, "validation", "mean", settings, seed=0)

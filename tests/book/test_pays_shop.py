@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from recsys.book.pays import registered, shop
+from recsys.book.pays import registered, shop, shop_report
 from recsys.book.pays.counts import Count, of_items
 from recsys.data import Interactions
 from recsys.evaluation import draws
@@ -213,7 +213,7 @@ def done():
 
 
 def test_results_tell_levels_differences_and_verdicts(done, world):
-    told = json.loads(json.dumps(shop.results(SMALL, done)))
+    told = json.loads(json.dumps(shop_report.results(SMALL, done)))
     assert list(told["arms"]) == shop.arms_of(SMALL)
     tables = {arm: {name: np.array(rows) for name, rows in done[arm]["tests"].items()} for arm in told["arms"]}
     n_customers = told["counts"]["customers"]
@@ -222,7 +222,7 @@ def test_results_tell_levels_differences_and_verdicts(done, world):
         assert tables[arm][shop.SHORTLIST].shape == (n_seeds, n_customers) and len(found["seeds"]) == n_seeds
         assert (shop.FULL in found["levels"]) == (arm in SMALL["full ranking"])
         assert found["levels"]["all"][0] == pytest.approx(np.nanmean(tables[arm]["all"]), abs=1e-4)
-    for ours, theirs in shop.HEADLINE:
+    for ours, theirs in shop_report.HEADLINE:
         difference = tables[ours][shop.FULL] - tables[theirs][shop.FULL]
         found = told["headline"][f"{ours} minus {theirs}"]
         assert found["difference"] == pytest.approx(difference.mean(), abs=1e-6)
@@ -241,7 +241,7 @@ def test_results_tell_levels_differences_and_verdicts(done, world):
 
 def test_a_count_that_is_no_network_has_one_row_and_is_compared_with_every_seed(done):
     tables = {"a": {"all": np.array([[0.6, 0.7, np.nan, 0.4], [0.8, 0.9, np.nan, 0.6]])}, "b": {"all": np.array([[0.5, 0.5, np.nan, 0.5]])}}
-    found = shop.contrasts({"contrasts": [["a", "b"]], "margin": 0.03}, tables, "all")["a minus b"]
+    found = shop_report.contrasts({"contrasts": [["a", "b"]], "margin": 0.03}, tables, "all")["a minus b"]
     assert found[0] == pytest.approx(1 / 6, abs=1e-4)
     three = np.array([[0.1, 0.2, -0.1], [0.3, 0.4, 0.1]])
     seeds = stats.t.interval(0.95, 1, three.mean(), three.mean(1).std(ddof=1) / 2**0.5)
@@ -252,7 +252,7 @@ def test_every_registered_setting_and_name_fits():
     assert json.loads(json.dumps(CONFIG)) == CONFIG
     arms = shop.arms_of(CONFIG)
     assert set(CONFIG["full ranking"]) <= set(arms) and {arm for pair in CONFIG["contrasts"] for arm in pair} <= set(arms)
-    assert {arm for pair in shop.HEADLINE for arm in pair} <= set(CONFIG["full ranking"])
+    assert {arm for pair in shop_report.HEADLINE for arm in pair} <= set(CONFIG["full ranking"])
     for arm in (*CONFIG["arms"], *CONFIG["told"]):
         assert shop.POOLINGS.get(arm, arm) in POOLINGS
     groups = SimpleNamespace(config=CONFIG, groups=np.zeros(3, dtype=int), prices=np.ones(3))

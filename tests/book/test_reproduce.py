@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from recsys.book import inputs as inputs_module
-from recsys.book import reproduce, side_by_side, status
+from recsys.book import passes, reproduce, side_by_side, status, updating
 from recsys.book.inputs import changed, inputs
 from recsys.book.moved import report
 
@@ -122,9 +122,9 @@ def test_a_pass_records_each_notebook_and_its_claims(tiny, runs):
     assert record["ok"] and record["missing"] == [] and list(record["notebooks"]) == ["a", "b", "c"]
     assert record["claims"] == {"a.sum": 0.5104, "a.other": 3, "b.sum": 0.2}
     assert record["notebooks"]["a"]["processor seconds"] == 1.5
-    assert reproduce.recorded(tiny) == record == reproduce.last_pass(tiny)
-    assert "3 of 3 claims within tolerance" in reproduce.table(tiny, record)
-    assert "together are 0.1 processor minutes" in reproduce.times(record)
+    assert passes.recorded(tiny) == record == passes.last_pass(tiny)
+    assert "3 of 3 claims within tolerance" in passes.table(tiny, record)
+    assert "together are 0.1 processor minutes" in passes.times(record)
     assert said[0] == "  on 1 cores: 3 left" and re.fullmatch(r"  \[ok\]   notebooks/c.ipynb  [\d.]+ s  \(none left\)", said[-1])
 
 
@@ -147,8 +147,8 @@ def test_only_what_changed_or_failed_is_run_again_when_asked(tiny, runs):
 def test_a_record_that_an_older_version_wrote_is_no_pass(tiny, runs):
     (tiny / ".reproduce").mkdir()
     old = {"tree": "x", "ok": True, "notebooks": {"a": {"ok": True, "seconds": 1.0}}, "claims": {}}
-    (tiny / reproduce.RECORD).write_text(json.dumps(old))
-    assert reproduce.recorded(tiny) is None
+    (tiny / passes.RECORD).write_text(json.dumps(old))
+    assert passes.recorded(tiny) is None
     said = []
     assert reproduce.reproduce(tiny, said.append, changed=True)["missing"] == [] and len(runs.begun) == 3
     assert "  a: no pass recorded" in said
@@ -156,16 +156,16 @@ def test_a_record_that_an_older_version_wrote_is_no_pass(tiny, runs):
 
 def test_the_longest_goes_first_and_one_that_never_ran_before_all(tiny, runs):
     reproduce.reproduce(tiny, lambda line: None)
-    record, said = reproduce.last_pass(tiny), []
+    record, said = passes.last_pass(tiny), []
     for name, seconds in {"a": 1, "b": 30, "c": 4}.items():
         record["notebooks"][name]["seconds"] = seconds
-    (tiny / reproduce.RECORD).write_text(json.dumps(record))
+    (tiny / passes.RECORD).write_text(json.dumps(record))
     runs.begun = []
     reproduce.reproduce(tiny, said.append)
     assert runs.begun == ["b", "c", "a"]
     assert said[:2] == ["  on 1 cores: 3 left, about 35 s", "  [run]  b  about 30 s"]
     del record["notebooks"]["a"]
-    (tiny / reproduce.RECORD).write_text(json.dumps(record))
+    (tiny / passes.RECORD).write_text(json.dumps(record))
     runs.begun = []
     reproduce.reproduce(tiny, said.append)
     assert runs.begun == ["a", "b", "c"]
@@ -175,7 +175,7 @@ def test_the_longest_goes_first_and_one_that_never_ran_before_all(tiny, runs):
 def test_a_first_pass_takes_its_times_from_the_pass_of_the_status_page(tiny, runs):
     runs.seconds = {"b": 0.9, "c": 0.4}
     status.keep_pass(tiny, reproduce.reproduce(tiny, lambda line: None))
-    (tiny / reproduce.RECORD).unlink()
+    (tiny / passes.RECORD).unlink()
     runs.begun = []
     reproduce.reproduce(tiny, lambda line: None)
     assert runs.begun == ["b", "c", "a"]
@@ -192,8 +192,8 @@ def test_a_pass_that_is_stopped_goes_on_where_it_was(tiny, runs):
     runs.failing = {"b", "stopped"}
     with pytest.raises(KeyboardInterrupt):
         reproduce.reproduce(tiny, lambda line: None)
-    stopped = reproduce.last_pass(tiny)
-    assert stopped["missing"] == ["b", "c"] and reproduce.recorded(tiny) is None
+    stopped = passes.last_pass(tiny)
+    assert stopped["missing"] == ["b", "c"] and passes.recorded(tiny) is None
     runs.begun, runs.failing = [], set()
     assert reproduce.reproduce(tiny, lambda line: None, changed=True)["missing"] == []
     assert sorted(runs.begun) == ["b", "c"]
@@ -201,8 +201,8 @@ def test_a_pass_that_is_stopped_goes_on_where_it_was(tiny, runs):
 
 def test_notebooks_by_name_and_only_their_claims_are_held_against_the_book(tiny, runs):
     record = reproduce.reproduce(tiny, lambda line: None, ["a"])
-    assert record["ok"] and record["missing"] == ["b", "c"] and reproduce.recorded(tiny) is None
-    assert "2 of 2 claims within tolerance" in reproduce.table(tiny, record)
+    assert record["ok"] and record["missing"] == ["b", "c"] and passes.recorded(tiny) is None
+    assert "2 of 2 claims within tolerance" in passes.table(tiny, record)
     with pytest.raises(ValueError, match="expected names of notebooks, got 'z'; _toc.yml has a, b, c"):
         reproduce.reproduce(tiny, lambda line: None, ["z"])
     runs.claims["a"] = {"a.sum": 0.5104}
@@ -217,10 +217,10 @@ def test_update_stores_the_named_notebooks_and_rewrites_their_claims(tiny, monke
         with open(variables["RECSYS_CLAIMS_LOG"], "a") as log:
             log.write(json.dumps({"id": f"{notebook.stem}.sum", "value": 0.7}) + "\n")
 
-    monkeypatch.setattr(reproduce, "store_outputs", store)
-    assert reproduce.update(tiny, lambda line: None, ["b"]) == ["b.sum: 0.2 -> 0.7", "prose of README.md"] and stored == ["b"]
+    monkeypatch.setattr(updating, "store_outputs", store)
+    assert updating.update(tiny, lambda line: None, ["b"]) == ["b.sum: 0.2 -> 0.7", "prose of README.md"] and stored == ["b"]
     assert (tiny / "README.md").read_text() == "It is 0.70<!--b.sum-->, or [-3.1<!--z.other-->]."
-    assert reproduce.update(tiny, lambda line: None, []) == ["a.sum: 0.51 -> 0.70"] and sorted(stored) == ["a", "b", "b", "c"]
+    assert updating.update(tiny, lambda line: None, []) == ["a.sum: 0.51 -> 0.70"] and sorted(stored) == ["a", "b", "b", "c"]
 
 
 def test_the_report_of_moved_claims_names_those_beyond_tolerance_first(tiny, runs):

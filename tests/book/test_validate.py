@@ -22,7 +22,8 @@ def honest(tmp_path_factory):
     """A tiny book with one notebook, executed and stored."""
     import nbformat
 
-    from recsys.book.reproduce import environment, store_outputs
+    from recsys.book.reproduce import environment
+    from recsys.book.updating import store_outputs
 
     at = tmp_path_factory.mktemp("tiny")
     (at / "book").mkdir()

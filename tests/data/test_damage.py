@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from recsys.data import DataError, entry, fetch, fetching, load, load_impressions, where
+from recsys.data.cache import keep
 from recsys.data.parse import parse
 from recsys.data.sources.archives import member
 from tests.data.test_data import as_recbole, put
@@ -42,7 +43,7 @@ def cache(monkeypatch, tmp_path):
     def refuse(wanted, place):
         raise DataError("refused for this test")
 
-    monkeypatch.setattr(fetching, "_download", refuse)
+    monkeypatch.setattr(fetching, "download", refuse)
     return tmp_path / "cache"
 
 
@@ -96,7 +97,7 @@ def test_fetch_replaces_a_damaged_copy_from_the_first_good_place(cache, good, mo
         put(tmp_path / "mirror" / NAME, good if source == "mirror" else broken)
         monkeypatch.setenv("RECSYS_DATA_MIRROR", str(tmp_path / "mirror"))
     if source != "mirror":
-        monkeypatch.setattr(fetching, "_download", lambda wanted, place: broken if place.kind == "official" else good)
+        monkeypatch.setattr(fetching, "download", lambda wanted, place: broken if place.kind == "official" else good)
     assert fetch(NAME) == cache / NAME
     assert [path.name for path in cache.iterdir()] == [NAME]
     assert {path.name: path.read_bytes() for path in (cache / NAME).iterdir()} == good
@@ -113,7 +114,7 @@ def test_an_error_of_any_kind_at_one_place_lets_the_next_be_asked(cache, good, m
                 raise error
             return good
 
-        monkeypatch.setattr(fetching, "_download", download)
+        monkeypatch.setattr(fetching, "download", download)
         assert fetch(NAME) == cache / NAME
         [(cache / NAME / file).unlink() for file in good]
 
@@ -203,7 +204,7 @@ def test_a_cache_that_can_not_be_read_is_passed_over(cache, good, monkeypatch, t
 def test_others_may_read_the_cache_as_the_umask_says(cache, mask, mode):
     before = os.umask(mask)
     try:
-        fetching._keep(entry(NAME), {"a": b"1", "folder/b": b"2"})
+        keep(entry(NAME), {"a": b"1", "folder/b": b"2"})
     finally:
         os.umask(before)
     for path in (cache, cache / NAME, cache / NAME / "folder"):
@@ -216,17 +217,18 @@ def test_files_and_their_names_are_on_the_disk_before_the_copy_has_its_name(cach
     monkeypatch.setattr(os, "fsync", lambda number: done.append(os.readlink(f"/proc/self/fd/{number}")))
     real = os.replace
     monkeypatch.setattr(os, "replace", lambda old, new: (done.append("renamed"), real(old, new))[1])
-    fetching._keep(entry(NAME), {"a": b"1", "folder/b": b"2"})
+    keep(entry(NAME), {"a": b"1", "folder/b": b"2"})
     written, after = done[: done.index("renamed")], done[done.index("renamed") + 1 :]
     assert {path.rpartition("/")[2] for path in written} >= {"a", "b", "folder"} and after == [str(cache)]
 
 
 TWO = """
 import sys
-from recsys.data import entry, fetching
+from recsys.data import entry
+from recsys.data.cache import keep
 files = {"a": sys.argv[1].encode() * 1000, "b": b"2"}
 for _ in range(150):
-    fetching._keep(entry("movielens-100k"), files)
+    keep(entry("movielens-100k"), files)
 """
 
 
@@ -253,7 +255,7 @@ def test_another_fetch_that_puts_or_takes_a_copy_before_each_rename_does_not_sto
         return real(old, new)
 
     monkeypatch.setattr(os, "replace", raced)
-    fetching._keep(entry(NAME), {"a": b"mine"})
+    keep(entry(NAME), {"a": b"mine"})
     assert [path.name for path in cache.iterdir()] == [NAME] and (cache / NAME / "a").read_bytes() == b"mine"
 
 
@@ -275,7 +277,7 @@ def test_another_fetch_that_takes_and_replaces_this_ones_copy_is_not_an_error(ca
 
     monkeypatch.setattr(os, "replace", replace)
     monkeypatch.setattr(type(cache), "exists", exists)
-    fetching._keep(entry(NAME), {"a": b"mine"})
+    keep(entry(NAME), {"a": b"mine"})
     monkeypatch.undo()
     assert not (cache / NAME).exists() or (cache / NAME / "a").read_bytes() == b"of the other"
     assert [path.name for path in cache.iterdir() if path.name != NAME] == []
@@ -293,12 +295,12 @@ def test_an_error_between_the_two_renames_leaves_what_was_there(cache, monkeypat
 
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(DataError, match="not written to .*Input/output error.*what was there is untouched"):
-        fetching._keep(entry(NAME), {"a": b"new"})
+        keep(entry(NAME), {"a": b"new"})
     assert [path.name for path in cache.iterdir()] == [NAME] and (cache / NAME / "a").read_bytes() == b"old"
 
 
 def test_a_file_in_the_place_of_the_cache_is_named(cache, good, monkeypatch):
-    monkeypatch.setattr(fetching, "_download", lambda wanted, place: good)
+    monkeypatch.setattr(fetching, "download", lambda wanted, place: good)
     cache.write_text("")
     with pytest.raises(DataError, match=f"{NAME}: not written to .*Mend: .*RECSYS_CACHE"):
         fetch(NAME)
@@ -319,5 +321,5 @@ def test_what_a_killed_fetch_began_is_swept_by_the_next_and_what_is_under_way_is
     put(cache / f".{NAME}-killed-old", {"a": b"1"})
     put(cache / f".{NAME}-at-work", {"a": b"1"})
     os.utime(cache / f".{NAME}-killed-old", (0, 0))
-    fetching._keep(entry(NAME), {"a": b"2"})
+    keep(entry(NAME), {"a": b"2"})
     assert {path.name for path in cache.iterdir()} == {NAME, f".{NAME}-at-work"}

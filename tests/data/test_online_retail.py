@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data import DataError, Dataset, card, entry, fetch, fetching, load, where
+from recsys.data import DataError, Dataset, card, downloads, entry, fetch, fetching, load, where
 from recsys.data.parse import READERS, Parsed, content_hash, parse, tables_hash
 from recsys.data.retail import customer_orders
 from recsys.data.sources.online_retail import COLUMNS, PARQUET, SHEET, WORKBOOK
@@ -324,7 +324,7 @@ def small(monkeypatch, tmp_path):
 def test_the_official_archive_gives_the_data(small, monkeypatch):
     with zipfile.ZipFile(small / "online+retail+ii.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(WORKBOOK, workbook(LINES))
-    monkeypatch.setattr(fetching, "_get_official", lambda place, directory: small / "online+retail+ii.zip")
+    monkeypatch.setattr(downloads, "_get_official", lambda place, directory: small / "online+retail+ii.zip")
     assert fetch(NAME) == small / "cache" / NAME
     assert len(load(NAME).interactions) == len(LINES)
     assert f"retail+ii.zip`, files `{WORKBOOK}`\n" in card(NAME), "no folder is named where there is none"

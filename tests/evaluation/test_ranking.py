@@ -13,7 +13,7 @@ from recsys import evaluation as ev
 from recsys.baselines import PersonalFrequency, Popularity, UserKNN
 from recsys.data import Interactions
 from recsys.evaluation import evaluate as evaluate_function
-from recsys.evaluation import ranking
+from recsys.evaluation import lists
 from recsys.evaluation.splits import leave_last_out, random_ratio
 
 
@@ -187,13 +187,13 @@ def test_recommendations_do_not_depend_on_how_many_are_made_at_a_time(small, mon
     model, users = UserKNN(4, 2.0).fit(small), np.arange(20)
     history = small.of_users(np.roll(users, 3))
     whole = ev.recommend(model, users, 3), ev.recommend(model, users, 3, history=history)
-    monkeypatch.setattr(ranking, "CHUNK_BYTES", 8 * small.n_items * 3)  # three users at a time
+    monkeypatch.setattr(lists, "CHUNK_BYTES", 8 * small.n_items * 3)  # three users at a time
     assert (ev.recommend(model, users, 3) == whole[0]).all()
     assert (ev.recommend(model, users, 3, history=history) == whole[1]).all()
 
 
 def test_memory_of_recommending_does_not_grow_with_users(monkeypatch):
-    monkeypatch.setattr(ranking, "CHUNK_BYTES", 2**20)
+    monkeypatch.setattr(lists, "CHUNK_BYTES", 2**20)
     log = Interactions.from_ids(np.arange(4000), np.arange(4000) % 1000, np.ones(4000), np.zeros(4000, int))
     model = Popularity().fit(log)
     tracemalloc.start()
@@ -276,7 +276,7 @@ def test_evaluate_agrees_with_a_loop_over_users(small, monkeypatch):
         assert whole.ranked[row].tolist() == order
         target = split.test.items[split.test.users == user][0]
         assert whole["hit@3"][row] == (target in order)
-    monkeypatch.setattr(ranking, "CHUNK_BYTES", 1)  # one user at a time
+    monkeypatch.setattr(lists, "CHUNK_BYTES", 1)  # one user at a time
     one_by_one = ev.evaluate(Popularity(), split, k=3)
     assert (one_by_one.ranked == whole.ranked).all() and whole.protocol == one_by_one.protocol
 

@@ -13,7 +13,7 @@ from recsys.batches.slates import SlateBatches, Slates, last_histories, read_onc
 from recsys.data import DataError, ImpressionLog, Impressions, Interactions
 from recsys.data.words import Vocabulary
 from recsys.evaluation.metrics import auc_per_user
-from recsys.evaluation.ranking import recommend
+from recsys.evaluation.lists import recommend
 from recsys.simulate.readers import planted_readers, planted_topics
 from recsys.neural import news
 from recsys.neural.news import slate_auc

@@ -15,8 +15,6 @@ from tests.conftest import ROOT
 RESULT = json.loads((ROOT / "studies" / "parity.json").read_text("utf-8"))["result"]["networks"]
 RANKING = set(CASES) - {"skip-gram", "masked language", "NRMS, self, words", "NRMS, target, words", "NRMS, mean, words",
                         "NRMS, target and skips"}  # fmt: skip
-LADDER_ALONE = {"SASRec, content", "SASRec, gate", "SASRec, linear", "SASRec, recurrent"}
-"""Mixers that the ladder compares up to 200 steps; no whole training of them was run in both frameworks."""
 KINKS = {"MLP", "NeuMF", "target ranker, din", "target ranker, din over root n", "target ranker, max"}
 """A relu, DIN's activation, a maximum with ties: rounding may grow there, so float64 decides."""
 
@@ -24,7 +22,7 @@ METRIC_BAR, LISTS_BAR = 5e-4, 0.99
 
 
 def test_every_network_that_ranks_is_trained_whole():
-    names = {name.replace("history attention, attention", "history attention") for name in RANKING - LADDER_ALONE}
+    names = {name.replace("history attention, attention", "history attention") for name in RANKING}
     assert set(RESULT) == names
     assert {name for name, dtypes in RESULT.items() if "float64" in dtypes} == KINKS
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.training.loop import one_cycle
+from recsys.training.steps import one_cycle
 from tests.training.small_run import CONFIG, Killed, counting, kill, network, read_curves, squared, train, validate
 
 

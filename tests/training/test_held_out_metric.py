@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from recsys.evaluation import evaluate, leave_last_out
-from recsys.neural.recommender import NetworkRecommender, config_from, held_out_ndcg, settings_of
+from recsys.neural.held_out import held_out_ndcg
+from recsys.neural.recommender import NetworkRecommender, config_from, settings_of
 from recsys.torch import engine
 from recsys.training.checkpoint import write_checkpoint
 from recsys.training.loop import FitConfig
@@ -84,7 +85,7 @@ def test_the_metric_is_what_evaluate_says_of_the_same_weights(split):
 def test_the_metric_does_not_depend_on_how_many_users_are_scored_at_once(split, monkeypatch):
     model = TableRecommender().fit(split.train)
     whole = held_out_ndcg(model, split.train, split.validation)(model.network)
-    monkeypatch.setattr("recsys.evaluation.ranking.CHUNK_BYTES", 8 * 30 * 7)
+    monkeypatch.setattr("recsys.evaluation.lists.CHUNK_BYTES", 8 * 30 * 7)
     assert held_out_ndcg(model, split.train, split.validation)(model.network) == pytest.approx(whole, abs=1e-12)
 
 

@@ -15,7 +15,8 @@ from torch import nn
 from recsys.torch.engine import tensors
 from recsys.torch.parameters import draw_from
 from recsys.training import loop
-from recsys.training.loop import FitConfig, one_cycle, step_rng
+from recsys.training.loop import FitConfig
+from recsys.training.steps import one_cycle, step_rng
 from tests.conftest import ROOT
 from tests.training.small_run import CONFIG, batches, bits, counting, network, read_curves, squared, train, validate
 

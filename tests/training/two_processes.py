@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from recsys.batches.sequences import NextItemBatches, windows
 from recsys.torch.optimisation import rowwise_adagrad
 from recsys.torch.sasrec import SASRec, SASRecRecommender, next_item_loss
-from recsys.training.loop import FitConfig, rows
+from recsys.training.loop import FitConfig
+from recsys.training.steps import rows
 from tests.training.small_run import SMALL_SASREC, Bags, squared
 
 TRAINING = FitConfig(epochs=2, learning_rate=1e-2)

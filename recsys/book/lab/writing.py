@@ -6,24 +6,31 @@ import ast
 import copy
 import hashlib
 import json
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from recsys.book.exercises import read_answers
 from recsys.book.figures import SVG
-from recsys.book.lab.blocks import Directive, blocks
+from recsys.book.lab.blocks import Block, Directive, blocks
 from recsys.book.lab.citations import read_works
 from recsys.book.lab.directives import folded, joined, rendered, solution_title
 from recsys.book.lab.labels import read_labels
 from recsys.book.lab.roles import Book
+from recsys.book.moving import HTML
 
 FOLDERS = {False: "lab", True: "lab-empty"}
 """Where notebooks are written, and where those whose code is left to the reader."""
 
 MADE = "recsys_lab"
 """In the metadata: hashes of the cells as written, without outputs and with them."""
+
+CHECK = "check-"
+"""How the name of a cell begins that waits for an answer."""
 
 CLOSED = {"remove-cell", "hide-cell"}
 FOLDED = CLOSED | {"hide-input", "remove-input"}
@@ -37,7 +44,8 @@ def read_book(at: Path) -> Book:
 def lab_notebook(notebook: Path, book: Book, empty: bool = False) -> NotebookNode:
     """A notebook of the book, in Markdown that JupyterLab renders by itself.
 
-    Code stays as it is. Cells that only claim, and solutions, are closed.
+    Code stays as it is. Cells that only claim, and solutions, are closed. Below an
+    exercise whose answer can be checked stands a cell that waits for it.
 
     Args:
         notebook: of the book.
@@ -70,17 +78,34 @@ class _Writer:
     in_solution: bool = False
 
     def cells(self, cell: NotebookNode) -> list[NotebookNode]:
-        """What becomes of a cell: one, or none."""
-        cell = copy.deepcopy(cell)
+        """What becomes of a cell: one, none, or several where an exercise is checked."""
         if cell.cell_type == "code":
-            return self._code(cell)
-        cell.source = self._text(cell.source)
-        return [cell] if cell.source else []
+            return self._code(copy.deepcopy(cell))
+        made = []
+        for n, (part, label) in enumerate(_up_to_each_check(cell.source)):
+            piece = copy.deepcopy(cell)
+            piece.source = self._text(part)
+            piece.id = f"{cell.id[:50]}-{n}" if n else cell.id
+            if piece.source:
+                made.append(piece)
+            if label:
+                made.append(self._check(label))
+        return made
 
-    def _text(self, source: str) -> str:
+    def _check(self, label: str) -> NotebookNode:
+        """A cell that waits for the answer to an exercise."""
+        lines = textwrap.wrap(read_answers()[label].wanted, 86, break_on_hyphens=False)
+        source = "\n".join(
+            ["from recsys.book import check", ""]
+            + [f"# {line}" for line in lines]
+            + [f'check("{self.book.label(label).number}", ...)']
+        )
+        return nbformat.v4.new_code_cell(source, id=f"{CHECK}{label}"[:64])
+
+    def _text(self, part: list[Block]) -> str:
         """The text of a cell; what belongs to a solution is folded, or dropped."""
         shown, solution, title = [], [], "Solution, continued"
-        for block in blocks(source):
+        for block in part:
             name = block.name if isinstance(block, Directive) else ""
             if name == "solution-start":
                 self.in_solution, title = True, solution_title(block, self.book)
@@ -119,9 +144,22 @@ class _Writer:
         return [cell, *(_captions(cell) if "source_hidden" in hidden else [])]
 
 
+def _up_to_each_check(source: str) -> Iterator[tuple[list[Block], str]]:
+    """A text in pieces: each up to an exercise that is checked, with its label; the rest."""
+    part = []
+    for block in blocks(source):
+        part.append(block)
+        label = block.options.get("label") if isinstance(block, Directive) else ""
+        if label in read_answers():
+            yield part, label
+            part = []
+    yield part, ""
+
+
 def _captions(cell: NotebookNode) -> list[NotebookNode]:
     """A text cell with the captions of a folded cell, which Lab does not show."""
-    stored = [output.get("metadata", {}).get(SVG, {}) for output in cell.outputs]
+    told = [output.get("metadata", {}) for output in cell.outputs]
+    stored = [one.get(SVG) or one.get(HTML, {}) for one in told]
     captions = [f"*Figure.* {one['caption']}" for one in stored if "caption" in one]
     if not captions or cell.metadata.jupyter.get("outputs_hidden"):
         return []

@@ -11,8 +11,11 @@ TABLE = re.compile(
     r"(?P<table><table\b(?:(?!</table>).)*</table>)",
     re.DOTALL,
 )
-NUMBER = r"[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms|s|MiB|MB|GB)?"
+NUMBER = r"(?:[<>≤≥]\s?)?[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms|s|MiB|MB|GB)?"
+NAMES = {"item", "subclass", "product", "user", "customer", "viewer", "film", "day"}
+"""Heads of columns whose numbers count nothing."""
 DATE = r"\d{4}-\d\d(?:-\d\d)?"
+LARGE = re.compile(r"\d{5,}")
 LIKE_A_NUMBER = re.compile(
     rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
     rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]"
@@ -24,6 +27,8 @@ def mended(body: str) -> str:
 
     pandas gives an index with a name a row of its own, empty but for that name; the name
     moves up. Columns of numbers, and of numbers with intervals, get the class `number`.
+    Large counts of pandas get commas, but not numbers that name a thing (`NAMES`);
+    a dash stands for what is missing.
 
     Args:
         body: HTML of a page, or of a part of it.
@@ -43,8 +48,11 @@ def _mended(text: str) -> str:
     if of_pandas:
         del table["border"]
         _join_header(table)
+        _fill_missing(table)
     _name_cells(table)
     _mark_numbers(table)
+    if of_pandas:
+        _part_thousands(table)
     if not of_pandas:
         return str(soup)
     return f'<div class="pst-scrollable-table-container">{soup}</div>'
@@ -102,6 +110,25 @@ def _mark_numbers(table: Tag) -> None:
             for cell in (*cells, *names[place : place + 1]):
                 if cell.name == "td" or cell in names:
                     cell["class"] = [*cell.get("class", []), "number"]
+
+
+def _fill_missing(table: Tag) -> None:
+    """A dash where there is no number."""
+    for cell in table.find_all("td"):
+        if cell.get_text(strip=True) in {"None", "NaN", "nan"}:
+            cell.string = "–"
+
+
+def _part_thousands(table: Tag) -> None:
+    """Write 134217728 as 134,217,728, but for columns of numbers that are names."""
+    header = _rows(table.thead)[-1:]
+    names = [cell.get_text(strip=True) for cell in _cells(header[0])] if header else []
+    for row in _rows(table.tbody):
+        cells = _cells(row)
+        for name, cell in zip(names[-len(cells) :], cells, strict=False):
+            text = cell.get_text(strip=True)
+            if cell.name == "td" and name not in NAMES and LARGE.fullmatch(text):
+                cell.string = f"{int(text):,}"
 
 
 def n_columns(table: Tag) -> int:

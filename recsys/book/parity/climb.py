@@ -16,7 +16,8 @@ from recsys.batches.words import HiddenWordBatches, SkipGramBatches, text_window
 from recsys.book.parity.cases import MARKS, Case
 from recsys.book.parity.trainings import cast
 from recsys.training.checkpoint import digest
-from recsys.training.loop import FitConfig, one_cycle, step_rng
+from recsys.training.loop import FitConfig
+from recsys.training.steps import one_cycle, step_rng
 
 STOP, RESUMED = 10, 50
 """A training stops after the one, goes on in another network, and ends after the other."""

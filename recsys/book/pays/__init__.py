@@ -4,7 +4,8 @@ What is compared, how it is tuned and how it is read was written down before any
 read: `studies/attention_pays.yml`. `arms` makes a recommender of a name and settings,
 `search` chooses settings and reads tests with several seeds, `logs` says what is fitted
 and asked on a log, `text` does so for articles, `planted` for planted viewers,
-`baskets` for next baskets.
+`baskets` and `basket_worlds` for next baskets, `shop` for the shop, whose lists and what
+their tests say stand beside it.
 """
 
 from pathlib import Path

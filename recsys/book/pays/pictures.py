@@ -41,7 +41,7 @@ def answer(rows: Sequence[Row], margin: float = 3.0):
         margin: within which two arms are equal, in percent of decay's level.
 
     Returns:
-        The figure; x is in percent of the level.
+        The figure; x is in percent of the level, and logarithmic beyond 10.
     """
     fig, ax = figure(height=0.42 * len(rows) + 1.3)
     ax.axvspan(-margin, margin, color="#dddddd", linewidth=0, label="margin of equality")
@@ -59,6 +59,10 @@ def answer(rows: Sequence[Row], margin: float = 3.0):
     for verdict, (colour, marker) in LOOKS.items():
         ax.plot([], [], color=colour, marker=marker, linestyle="", label=verdict)
     ax.plot([], [], color="#444444", marker="|", linestyle="", label="could be seen")
+    ax.set_xscale("symlog", linthresh=10, linscale=1.5)
+    ticks = [-10, -3, 0, 3, 10, 30, 60]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
+    ax.minorticks_off()
     ax.set(yticks=[], ylim=(len(rows) - 0.4, -0.9))
     ax.set_xlabel("attention minus control, % of control")
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)

@@ -73,20 +73,8 @@ def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
     Raises:
         DataError: a bad row; the message names the file and the first such row.
     """
-    news = fields_of(files[NEWS], 8, file=NEWS)
-    ids = np.array([fields[0] for fields in news])
-    again = np.flatnonzero(pd.Series(ids).duplicated().to_numpy())
-    if again.size:
-        raise DataError(
-            f"{NEWS}, row {again[0] + 1}: article {ids[again[0]]} has a row already; {MEND}"
-        )
-    items = pd.DataFrame(
-        [fields[1:5] for fields in news],
-        columns=["category", "subcategory", "title", "abstract"],
-        index=pd.Index(ids, name="item"),
-    ).sort_index()
+    items = _articles(files[NEWS])
     rows = fields_of(files[BEHAVIOURS], 5, file=BEHAVIOURS)
-    item_ids = items.index.to_numpy(dtype=str)
     shown = [row[4].split() for row in rows]
     empty = next((row for row, news in enumerate(shown, start=1) if not news), None)
     if empty:
@@ -95,6 +83,39 @@ def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
         )
     user_ids, users = np.unique([row[1] for row in rows], return_inverse=True)
     flat, row_of, starts = _flatten(shown)
+    articles, clicked = _labelled(flat, row_of)
+    impressions = Impressions(
+        users,
+        _seconds([row[2] for row in rows]),
+        starts,
+        _indices(articles, row_of, items.index),
+        clicked,
+        user_ids,
+        items.index.to_numpy(dtype=str),
+    )
+    return ImpressionLog(
+        impressions, _histories([row[3].split() for row in rows], items.index), items
+    )
+
+
+def _articles(content: bytes) -> pd.DataFrame:
+    """`news.tsv` by the id of the article, in rising order."""
+    news = fields_of(content, 8, file=NEWS)
+    ids = np.array([fields[0] for fields in news])
+    again = np.flatnonzero(pd.Series(ids).duplicated().to_numpy())
+    if again.size:
+        raise DataError(
+            f"{NEWS}, row {again[0] + 1}: article {ids[again[0]]} has a row already; {MEND}"
+        )
+    return pd.DataFrame(
+        [fields[1:5] for fields in news],
+        columns=["category", "subcategory", "title", "abstract"],
+        index=pd.Index(ids, name="item"),
+    ).sort_index()
+
+
+def _labelled(flat: list[str], row_of: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Articles as ID-1, clicked, or ID-0: the ids, and whether each was clicked."""
     pairs = [entry.rpartition("-") for entry in flat]
     bad = next(
         (
@@ -109,18 +130,8 @@ def read_files(files: Mapping[str, bytes]) -> ImpressionLog:
             f"{BEHAVIOURS}, row {row_of[bad] + 1}: expected articles as ID-1 or ID-0, "
             f"got {flat[bad]!r}; {MEND}"
         )
-    impressions = Impressions(
-        users,
-        _seconds([row[2] for row in rows]),
-        starts,
-        _indices([article for article, _, _ in pairs], row_of, items.index),
-        np.array([label == "1" for _, _, label in pairs], dtype=bool),
-        user_ids,
-        item_ids,
-    )
-    return ImpressionLog(
-        impressions, _histories([row[3].split() for row in rows], items.index), items
-    )
+    articles = [article for article, _, _ in pairs]
+    return articles, np.array([label == "1" for _, _, label in pairs], dtype=bool)
 
 
 def _histories(clicks: list[list[str]], index: pd.Index) -> Interactions:

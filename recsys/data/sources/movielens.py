@@ -51,27 +51,7 @@ def read_grouplens(files: Mapping[str, bytes]):
         separator="\t",
         header=False,
     )
-    columns = {
-        "item": "int64",
-        "title": "str",
-        "released": "str",
-        "video": "str",
-        "url": "str",
-        **dict.fromkeys(GENRES, "int64"),
-    }
-    films = read_table(
-        files["u.item"],
-        columns,
-        file="u.item",
-        separator="|",
-        header=False,
-        encoding="latin-1",
-    )
-    genres = [
-        tuple(g for g in GENRES if row[g])
-        for row in films[list(GENRES)].to_dict("records")
-    ]
-    items = _films(films["item"], films["title"], genres)
+    items = _grouplens_films(files["u.item"])
     users = read_table(
         files["u.user"],
         {
@@ -87,6 +67,31 @@ def read_grouplens(files: Mapping[str, bytes]):
         encoding="latin-1",
     ).set_index("user")
     return _interactions(ratings, "u.data", header=False), users, items
+
+
+def _grouplens_films(content: bytes) -> pd.DataFrame:
+    """`u.item`: titles, and a column of 0 and 1 for each genre."""
+    columns = {
+        "item": "int64",
+        "title": "str",
+        "released": "str",
+        "video": "str",
+        "url": "str",
+        **dict.fromkeys(GENRES, "int64"),
+    }
+    films = read_table(
+        content,
+        columns,
+        file="u.item",
+        separator="|",
+        header=False,
+        encoding="latin-1",
+    )
+    genres = [
+        tuple(g for g in GENRES if row[g])
+        for row in films[list(GENRES)].to_dict("records")
+    ]
+    return _films(films["item"], films["title"], genres)
 
 
 def read_recbole(files: Mapping[str, bytes]):
@@ -105,27 +110,7 @@ def read_recbole(files: Mapping[str, bytes]):
         header=True,
     )
     ratings.columns = ["user", "item", "rating", "time"]
-    films = read_table(
-        files["ml-100k.item"],
-        {
-            "item_id:token": "int64",
-            "movie_title:token_seq": "str",
-            "release_year:token": "str",
-            "class:token_seq": "str",
-        },
-        file="ml-100k.item",
-        separator="\t",
-        header=True,
-    )
-    items = pd.DataFrame(
-        {
-            "title": films["movie_title:token_seq"],
-            "year": pd.to_numeric(films["release_year:token"], errors="coerce").astype(
-                "Int64"
-            ),
-            "genres": films["class:token_seq"].str.split(" ").map(tuple),
-        }
-    ).set_index(films["item_id:token"].rename("item"))
+    items = _recbole_films(files["ml-100k.item"])
     users = read_table(
         files["ml-100k.user"],
         {
@@ -141,6 +126,30 @@ def read_recbole(files: Mapping[str, bytes]):
     )
     users.columns = ["user", "age", "gender", "occupation", "zip_code"]
     return _interactions(ratings, name, header=True), users.set_index("user"), items
+
+
+def _recbole_films(content: bytes) -> pd.DataFrame:
+    """`ml-100k.item`: titles without the year, which has a column of its own."""
+    films = read_table(
+        content,
+        {
+            "item_id:token": "int64",
+            "movie_title:token_seq": "str",
+            "release_year:token": "str",
+            "class:token_seq": "str",
+        },
+        file="ml-100k.item",
+        separator="\t",
+        header=True,
+    )
+    years = pd.to_numeric(films["release_year:token"], errors="coerce")
+    return pd.DataFrame(
+        {
+            "title": films["movie_title:token_seq"],
+            "year": years.astype("Int64"),
+            "genres": films["class:token_seq"].str.split(" ").map(tuple),
+        }
+    ).set_index(films["item_id:token"].rename("item"))
 
 
 def read_1m(files: Mapping[str, bytes]):

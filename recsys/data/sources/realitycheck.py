@@ -35,7 +35,33 @@ def read_jsondata(files: Mapping[str, bytes]):
     history, future = (
         json_object(files[file], file=file) for file in (HISTORY, FUTURE)
     )
-    users, items, steps = [], [], []
+    users, items, steps = _rows(history, future)
+    interactions = Interactions.from_ids(
+        np.array(users),
+        np.array(items),
+        np.ones(len(items)),
+        np.array(steps),
+        time_unit="step",
+        source=HISTORY,
+    )
+    newest = interactions.newest_times(missing=0)
+    origin = (interactions.times == newest[interactions.users]).astype(np.int8)
+    rows = pd.DataFrame(
+        {"file": pd.Categorical.from_codes(origin, ["history", "future"])}
+    )
+    return (
+        interactions,
+        pd.DataFrame(index=pd.Index(interactions.user_ids, name="user")),
+        pd.DataFrame(index=pd.Index(interactions.item_ids, name="item")),
+        rows,
+    )
+
+
+def _rows(history: Mapping, future: Mapping) -> tuple[list[int], list[int], list[int]]:
+    """One row an item of a basket: its customer, the item, the basket's place."""
+    users: list[int] = []
+    items: list[int] = []
+    steps: list[int] = []
     for user, marked in history.items():
         if user not in future:
             raise DataError(
@@ -57,25 +83,7 @@ def read_jsondata(files: Mapping[str, bytes]):
     extra = next((user for user in future if user not in history), None)
     if extra is not None:
         raise DataError(f"{FUTURE}: user {extra} has no history in {HISTORY}; {MEND}")
-    interactions = Interactions.from_ids(
-        np.array(users),
-        np.array(items),
-        np.ones(len(items)),
-        np.array(steps),
-        time_unit="step",
-        source=HISTORY,
-    )
-    newest = interactions.newest_times(missing=0)
-    origin = (interactions.times == newest[interactions.users]).astype(np.int8)
-    rows = pd.DataFrame(
-        {"file": pd.Categorical.from_codes(origin, ["history", "future"])}
-    )
-    return (
-        interactions,
-        pd.DataFrame(index=pd.Index(interactions.user_ids, name="user")),
-        pd.DataFrame(index=pd.Index(interactions.item_ids, name="item")),
-        rows,
-    )
+    return users, items, steps
 
 
 def _baskets(marked: object, user: str, file: str) -> list[list[int]]:
