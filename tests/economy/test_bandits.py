@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recsys.attention import softmax
 from recsys.economy.bandits import EXP3, UCB1, EpsilonGreedy, Thompson
 from recsys.economy.linear_bandits import LinearThompson, LinUCB
 from recsys.economy.shelf import Shelf, fixed_shelf, growth, news_shelf, play
@@ -98,6 +99,18 @@ def test_exp3_estimates_without_bias():
         log_growth[arm] = chances[arm] * np.log(odds[arm] / before[arm])
     assert log_growth == pytest.approx(0.3 / 3 * rewards)
     assert EXP3(1, 3, 0.3).chances().sum() == pytest.approx(1)
+
+
+def test_exp3_is_a_softmax_of_what_arms_earned_and_leaves_a_share_to_all():
+    bandit, rng, earned = EXP3(1, 4, gamma=0.2), np.random.default_rng(0), np.zeros(4)
+    for _ in range(300):
+        arms, chances = bandit.choose(None, rng), bandit.chances()[0]
+        rewards = rng.random(1) < 0.3
+        earned[arms] += rewards / chances[arms]
+        bandit.learn(None, arms, rewards)
+    assert bandit.weights[0] == pytest.approx(softmax(earned, temperature=4 / 0.2))
+    bandit.weights[:] = [[1, 0, 0, 0]]
+    assert bandit.chances()[0] == pytest.approx([1 - 0.2 * 3 / 4, 0.05, 0.05, 0.05])
 
 
 def test_a_replaced_article_is_forgotten_by_count_and_not_by_line():
