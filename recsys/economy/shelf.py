@@ -83,9 +83,7 @@ class Run(NamedTuple):
     regret: np.ndarray
 
 
-def news_shelf(
-    n_replicas: int, n_steps: int, life: int | None, seed: int
-) -> Shelf:
+def news_shelf(n_replicas: int, n_steps: int, life: int | None, seed: int) -> Shelf:
     """Ten places, and articles of which a line is true: rate = 0.5 + 0.4 x . theta.
 
     Both have eight features and length one; contexts hold x and, last, a constant 1.
