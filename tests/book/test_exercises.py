@@ -159,6 +159,12 @@ def place_that_costs_most():
     return jaccard, 1 + int(np.argmin(costs))
 
 
+def least_regret():
+    """A step's regret, over all steps of a life at which the newcomer may be tried first, and never."""
+    lives = [0.5 * 0.5 + 0.5 * 0.5 * before for before in range(100)]
+    return min([*lives, 0.5 * 0.5 * 100]) / 100
+
+
 TRUTHS = {
     "allocation-ex-nested": nested_logit,
     "allocation-ex-greed": power_of_the_step,
@@ -200,6 +206,9 @@ TRUTHS = {
     "clicks-ex-bounds": lambda: next(a / 1000 for a in range(1000) if (5 - 1) * (1 - a / 1000) <= 0.5),
     "own-shadow-ex-ones": labels_of_favourite_and_other,
     "did-ex-ramp": ramp,
+    "bandits-ex-linear": least_regret,
+    "bandits-ex-gamma": lambda: [brentq(lambda gamma: 1 - gamma + gamma / K - 0.8, 0, 1) for K in (4, 2)],
+    "bandits-ex-kept": lambda: next(n for n in range(1, 2000) if 0.999**n <= 0.5),
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
