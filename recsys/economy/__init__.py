@@ -6,9 +6,20 @@ drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
-`experiments`, `rates`, `sequential` and `interference`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; on those who pay, `auctions` and
+`pacing`. NumPy and SciPy only.
 """
 
+from recsys.economy.auctions import (
+    Sold,
+    best_deviation,
+    first_price,
+    generalised_second_price,
+    lowest_envy_free_bids,
+    profits_by_bid,
+    soft_auction,
+    vcg,
+)
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
 from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
 from recsys.economy.events import (
@@ -40,6 +51,7 @@ from recsys.economy.interference import (
 )
 from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
+from recsys.economy.pacing import Campaign, boost_for, control, hindsight, pace
 from recsys.economy.pair_factors import PairFactors
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
