@@ -30,13 +30,13 @@ class Campaign:
     Args:
         value: float (n_campaigns,).
         spent: float (n_campaigns,), at most the budget.
-        last: int (n_campaigns,), the auction that was won last; -1 for none.
+        paid: float (n_auctions, n_campaigns), for each auction.
         prices: float (n_auctions, n_campaigns), mu before each auction.
     """
 
     value: np.ndarray
     spent: np.ndarray
-    last: np.ndarray
+    paid: np.ndarray
     prices: np.ndarray
 
 
@@ -73,18 +73,17 @@ def pace(
     _check_day(values, rivals, budgets, step)
     n_auctions, planned = len(values), budgets / len(values)
     left, log_price = budgets.copy(), np.zeros_like(budgets)
-    gained, last = np.zeros_like(budgets), np.full(len(budgets), -1)
-    prices = np.empty_like(values)
+    gained = np.zeros_like(budgets)
+    prices, paid = np.empty_like(values), np.empty_like(values)
     for t in range(n_auctions):
         share = np.exp(-log_price)  # 1 / (1 + mu), (n_campaigns,)
         prices[t] = 1 / share - 1
         wanted = values[t] * share if coins is None else values[t] * (coins[t] < share)
         won = (np.minimum(wanted, left) >= rivals[t]) & (wanted > 0)
-        paid = np.where(won, rivals[t], 0.0)
-        left, gained = left - paid, gained + won * values[t]
-        last[won] = t
-        log_price = np.maximum(log_price + step * (paid / planned - 1), 0.0)
-    return Campaign(gained, budgets - left, last, prices)
+        paid[t] = np.where(won, rivals[t], 0.0)
+        left, gained = left - paid[t], gained + won * values[t]
+        log_price = np.maximum(log_price + step * (paid[t] / planned - 1), 0.0)
+    return Campaign(gained, budgets - left, paid, prices)
 
 
 def hindsight(

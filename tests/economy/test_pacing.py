@@ -49,7 +49,7 @@ def test_without_a_step_the_value_is_bid_until_the_budget_is_gone():
     values, rivals, _ = day(3, campaigns=1)
     bought = pace(values, rivals, np.array([1e9]), step=0.0)
     assert bought.value[0] == pytest.approx(values[values >= rivals].sum())
-    assert bought.last[0] == np.flatnonzero(values >= rivals)[-1]
+    assert (bought.paid == np.where(values >= rivals, rivals, 0)).all()
 
 
 @settings(max_examples=30, deadline=None)
