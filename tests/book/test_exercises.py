@@ -159,6 +159,14 @@ def place_that_costs_most():
     return jaccard, 1 + int(np.argmin(costs))
 
 
+def best_reserve(n=3):
+    """By what the winner pays at each highest value, summed over a grid of reserves."""
+    v, reserves = (np.arange(5000) + 0.5) / 5000, np.linspace(0, 1, 101)
+    paid = lambda r: np.where(v >= r, v - (v - r**n / v ** (n - 1)) / n, 0)
+    revenue = [(paid(r) * n * v ** (n - 1)).mean() for r in reserves]
+    return reserves[np.argmax(revenue)], max(revenue)
+
+
 TRUTHS = {
     "allocation-ex-nested": nested_logit,
     "allocation-ex-greed": power_of_the_step,
@@ -200,6 +208,8 @@ TRUTHS = {
     "clicks-ex-bounds": lambda: next(a / 1000 for a in range(1000) if (5 - 1) * (1 - a / 1000) <= 0.5),
     "own-shadow-ex-ones": labels_of_favourite_and_other,
     "did-ex-ramp": ramp,
+    "advertisers-ex-slot": lambda: brentq(lambda c: 200 * (10 - 4) - c * (10 - 2), 0, 200),
+    "advertisers-ex-reserve": best_reserve,
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
