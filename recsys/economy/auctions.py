@@ -28,7 +28,7 @@ from recsys.attention import softmax
 from recsys.checks import check_axes, check_finite, check_temperature
 
 NUDGE = 1e-7
-"""How far beside a rival's bid a lie is tried, in units of the largest value."""
+"""How far above a rival's bid a lie is tried, in units of the largest value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def best_deviation(
 ) -> float:
     """The most that any bidder gains by leaving its bid, the others' bids fixed.
 
-    Tried are 0 and a nudge below and above each rival's bid: every place in the order.
+    Tried are 0 and a nudge above each rival's bid: every place in the order.
     Second price and VCG depend on the place alone, so nothing is missed; in a first-price
     auction the best of each place is, by a nudge.
 
@@ -141,7 +141,7 @@ def best_deviation(
     gains = []
     for bidder in range(len(values)):
         rivals = np.delete(stay, bidder)
-        own = np.maximum(np.r_[0.0, rivals - nudge, rivals + nudge], 0.0)
+        own = np.r_[0.0, rivals + nudge]
         earned = profits_by_bid(rule, values, clicks, bidder, own, bids=stay)
         gains.append(earned.max() - honest[bidder])
     return float(max(gains))
