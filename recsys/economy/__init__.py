@@ -8,8 +8,20 @@ imported from its module); `serving` (a policy round after round), `returns` (fo
 users stay) and `surveys` (what they answer); then, on what an experiment says,
 `experiments`, `rates`, `sequential` and `interference`; and on learning while serving,
 `bandits`, `linear_bandits` and `shelf`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; on those who pay, `auctions` and
+`pacing`. NumPy and SciPy only.
 """
 
+from recsys.economy.auctions import (
+    Sold,
+    best_deviation,
+    first_price,
+    generalised_second_price,
+    lowest_envy_free_bids,
+    profits_by_bid,
+    soft_auction,
+    vcg,
+)
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
 from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
 from recsys.economy.events import (
@@ -41,6 +53,7 @@ from recsys.economy.interference import (
 )
 from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
+from recsys.economy.pacing import Campaign, boost_for, control, hindsight, pace
 from recsys.economy.pair_factors import PairFactors
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson

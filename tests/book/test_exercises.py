@@ -163,6 +163,12 @@ def least_regret():
     """A step's regret, over all steps of a life at which the newcomer may be tried first, and never."""
     lives = [0.5 * 0.5 + 0.5 * 0.5 * before for before in range(100)]
     return min([*lives, 0.5 * 0.5 * 100]) / 100
+def best_reserve(n=3):
+    """By what the winner pays at each highest value, summed over a grid of reserves."""
+    v, reserves = (np.arange(5000) + 0.5) / 5000, np.linspace(0, 1, 101)
+    paid = lambda r: np.where(v >= r, v - (v - r**n / v ** (n - 1)) / n, 0)
+    revenue = [(paid(r) * n * v ** (n - 1)).mean() for r in reserves]
+    return reserves[np.argmax(revenue)], max(revenue)
 
 
 TRUTHS = {
@@ -209,6 +215,8 @@ TRUTHS = {
     "bandits-ex-linear": least_regret,
     "bandits-ex-gamma": lambda: [brentq(lambda gamma: 1 - gamma + gamma / K - 0.8, 0, 1) for K in (4, 2)],
     "bandits-ex-kept": lambda: next(n for n in range(1, 2000) if 0.999**n <= 0.5),
+    "advertisers-ex-slot": lambda: brentq(lambda c: 200 * (10 - 4) - c * (10 - 2), 0, 200),
+    "advertisers-ex-reserve": best_reserve,
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
