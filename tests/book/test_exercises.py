@@ -68,6 +68,13 @@ def nested_logit():
     return kept
 
 
+def bars():
+    """Shares of the three by drawing 900 bars at the middles of even steps."""
+    satisfied = np.array([0.9, 0.6, 0.3])
+    passing = (np.arange(900)[:, None] + 0.5) / 900 <= satisfied
+    return (passing / np.maximum(passing.sum(axis=1, keepdims=True), 1)).mean(axis=0).tolist()
+
+
 def power_of_the_step():
     coarse, fine = printed("allocation-ex-greed", r"step  5.0: loses ([\d.]+).*step  1.0: loses ([\d.]+)")
     return round(np.log(coarse / fine) / np.log(5))
@@ -200,6 +207,8 @@ TRUTHS = {
     "clicks-ex-bounds": lambda: next(a / 1000 for a in range(1000) if (5 - 1) * (1 - a / 1000) <= 0.5),
     "own-shadow-ex-ones": labels_of_favourite_and_other,
     "did-ex-ramp": ramp,
+    "creators-ex-entry": lambda: printed("creators-ex-entry", r"gains: (\d+), steps die out: (\d+)"),
+    "creators-ex-bar": bars,
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip

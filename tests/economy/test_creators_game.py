@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.economy.creators import exposure, mean_thresholds, rests, shapley_shares, take_turns
@@ -37,6 +37,7 @@ def slope(users, n, steps, direction, creator, temperature, h=1e-5):
     return (ends[0] - ends[1]) / (2 * h)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.05, 5), st.integers(1, 7))
 def test_exposures_share_one_whole_and_equal_places_share_alike(seed, temperature, n):
     users = planted_users(seed, dim=3)
@@ -122,6 +123,7 @@ def test_too_few_rounds_decide_nothing():
     assert turns.period == 0 and turns.places.shape == (2, 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
 def test_shapley_shares_are_the_mean_of_what_each_adds_over_all_orders(satisfaction):
     n, value = len(satisfaction), np.zeros(len(satisfaction))
