@@ -68,6 +68,13 @@ def nested_logit():
     return kept
 
 
+def bars():
+    """Shares of the three by drawing 900 bars at the middles of even steps."""
+    satisfied = np.array([0.9, 0.6, 0.3])
+    passing = (np.arange(900)[:, None] + 0.5) / 900 <= satisfied
+    return (passing / np.maximum(passing.sum(axis=1, keepdims=True), 1)).mean(axis=0).tolist()
+
+
 def power_of_the_step():
     coarse, fine = printed("allocation-ex-greed", r"step  5.0: loses ([\d.]+).*step  1.0: loses ([\d.]+)")
     return round(np.log(coarse / fine) / np.log(5))
@@ -217,6 +224,8 @@ TRUTHS = {
     "bandits-ex-kept": lambda: next(n for n in range(1, 2000) if 0.999**n <= 0.5),
     "advertisers-ex-slot": lambda: brentq(lambda c: 200 * (10 - 4) - c * (10 - 2), 0, 200),
     "advertisers-ex-reserve": best_reserve,
+    "creators-ex-entry": lambda: printed("creators-ex-entry", r"gains: (\d+), steps die out: (\d+)"),
+    "creators-ex-bar": bars,
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
