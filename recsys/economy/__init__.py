@@ -6,11 +6,13 @@ drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
-`experiments`, `rates`, `sequential` and `interference`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; on what a log says of another
+policy, `off_policy`, `positions` and `effects`. NumPy and SciPy only.
 """
 
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
 from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
+from recsys.economy.effects import effect_scores, gumbel_given_choice, mean_effect
 from recsys.economy.events import (
     Conversion,
     FeedLog,
@@ -40,7 +42,19 @@ from recsys.economy.interference import (
 )
 from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
+from recsys.economy.off_policy import (
+    Estimate,
+    Predicted,
+    cell_means,
+    direct,
+    doubly_robust,
+    effective_size,
+    ips,
+    ips_error,
+    self_normalised,
+)
 from recsys.economy.pair_factors import PairFactors
+from recsys.economy.positions import Positions, fit_positions, slot_rates
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
 from recsys.economy.returns import Survival, kaplan_meier
