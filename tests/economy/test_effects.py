@@ -37,6 +37,13 @@ def test_the_naive_difference_is_biased_and_the_doubly_robust_is_not(logs):
     assert 0.925 < ((found.low <= CAUSED) & (CAUSED <= found.high)).mean() < 0.975
 
 
+def test_right_chances_need_no_predictions(logs):
+    kind, exposed, bought = logs
+    for guess in (0.0, 0.3):
+        constant = np.full((2, *bought.shape), guess)
+        assert abs(z(effect_scores(exposed, bought, CHANCE[kind], constant).mean(axis=1), CAUSED)) < 3
+
+
 def test_scores_by_kind_are_the_effects_of_the_kinds(logs):
     kind, exposed, bought = logs
     given = scores(kind, exposed, bought, CHANCE[kind])
