@@ -2,7 +2,8 @@
 
 `load("movielens-100k")` and its kin are what chapters call: `load_texts` for
 documents without readers, `load_static_embeddings` for vectors of tokens,
-`load_impressions` for what was shown together. Places are tried in order
+`load_impressions` for what was shown together, `load_choices` for what was drawn with a
+known chance. Places are tried in order
 (cache, mirror, official address, a file in a published wheel) and every copy is
 held against the same content hash. `read_log` reads a file of one's own.
 """
@@ -18,10 +19,12 @@ from recsys.data.interactions import Interactions
 from recsys.data.loading import (
     Dataset,
     load,
+    load_choices,
     load_impressions,
     load_static_embeddings,
     load_texts,
 )
+from recsys.data.logged import LoggedChoices
 from recsys.data.own_log import read_log
 from recsys.data.sources.mind import read_mind
 from recsys.data.texts import StaticEmbeddings, Texts
@@ -34,6 +37,7 @@ __all__ = [
     "ImpressionLog",
     "Impressions",
     "Interactions",
+    "LoggedChoices",
     "Place",
     "StaticEmbeddings",
     "Texts",
@@ -43,6 +47,7 @@ __all__ = [
     "entry",
     "fetch",
     "load",
+    "load_choices",
     "load_impressions",
     "load_static_embeddings",
     "load_texts",

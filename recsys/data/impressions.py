@@ -23,8 +23,8 @@ class Impressions(Table):
     Impression r showed `items[starts[r]:starts[r + 1]]`, in the order of the source.
 
     The place in that list is the position where the source kept it (MIND shuffled
-    it). No data set here logs with what probability something was shown, so there
-    is no propensity.
+    it). No log of this form says with what probability something was shown;
+    `LoggedChoices` does.
 
     Args:
         users: (n,) integer indices into `user_ids`.

@@ -12,6 +12,7 @@ from recsys.data.errors import DataError
 from recsys.data.fetching import read
 from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
+from recsys.data.logged import LoggedChoices
 from recsys.data.texts import StaticEmbeddings, Texts
 
 
@@ -90,6 +91,16 @@ def load_impressions(name: str) -> ImpressionLog:
         DataError: as `load`.
     """
     _check(name, "load_impressions")
+    return read(name)
+
+
+def load_choices(name: str) -> LoggedChoices:
+    """Load what random policies showed, with what chance, and what was clicked.
+
+    Raises:
+        DataError: as `load`.
+    """
+    _check(name, "load_choices")
     return read(name)
 
 

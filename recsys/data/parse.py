@@ -13,12 +13,14 @@ from recsys.data.entries import Entry
 from recsys.data.errors import DataError
 from recsys.data.impressions import ImpressionLog
 from recsys.data.interactions import Interactions
+from recsys.data.logged import LoggedChoices
 from recsys.data.sources import (
     amazon,
     dkn,
     lee,
     mind,
     movielens,
+    obd,
     online_retail,
     realitycheck,
     tafeng,
@@ -38,6 +40,7 @@ READERS: dict[str, Callable] = {
     "gensim": lee.read_cor,
     "wordllama": wordllama.read_wheel,
     "mind": mind.read_files,
+    "obp": obd.read_sample,
     "uci": online_retail.read_workbook,
     "parquet": online_retail.read_parquet,
 }
@@ -112,7 +115,7 @@ def _one_row_each(table: pd.DataFrame, ids: np.ndarray, what: str) -> pd.DataFra
     return table.loc[ids]
 
 
-Content = Parsed | Texts | StaticEmbeddings | ImpressionLog
+Content = Parsed | Texts | StaticEmbeddings | ImpressionLog | LoggedChoices
 
 
 def parse(wanted: Entry, files: Mapping[str, bytes]) -> Content:

@@ -10,6 +10,8 @@ users stay) and `surveys` (what they answer); then, on what an experiment says,
 `bandits`, `linear_bandits` and `shelf`. NumPy and SciPy only.
 `experiments`, `rates`, `sequential` and `interference`; on those who pay, `auctions` and
 `pacing`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; on what a log says of another
+policy, `off_policy`, `positions` and `effects`. NumPy and SciPy only.
 """
 
 from recsys.economy.auctions import (
@@ -24,6 +26,7 @@ from recsys.economy.auctions import (
 )
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
 from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
+from recsys.economy.effects import effect_scores, gumbel_given_choice, mean_effect
 from recsys.economy.events import (
     Conversion,
     FeedLog,
@@ -54,7 +57,19 @@ from recsys.economy.interference import (
 from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
 from recsys.economy.pacing import Campaign, boost_for, control, hindsight, pace
+from recsys.economy.off_policy import (
+    Estimate,
+    Predicted,
+    cell_means,
+    direct,
+    doubly_robust,
+    effective_size,
+    ips,
+    ips_error,
+    self_normalised,
+)
 from recsys.economy.pair_factors import PairFactors
+from recsys.economy.positions import Positions, fit_positions, slot_rates
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
 from recsys.economy.returns import Survival, kaplan_meier

@@ -226,6 +226,8 @@ TRUTHS = {
     "advertisers-ex-reserve": best_reserve,
     "creators-ex-entry": lambda: printed("creators-ex-entry", r"gains: (\d+), steps die out: (\d+)"),
     "creators-ex-bar": bars,
+    "what-ex-support": lambda: 1 - 0.2 - 0.1,
+    "what-ex-mix": lambda: [50 / 0.1, 100_000 * 0.1 / 50],
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
