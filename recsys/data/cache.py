@@ -77,7 +77,7 @@ def _sweep(target: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file, and wait until it is on the disk: a power cut must not leave an empty one."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         file.write(content)
         file.flush()

@@ -1,4 +1,4 @@
-"""`LoggedChoices`: what a policy that draws its actions did, with what chance, and what came of it."""
+"""`LoggedChoices`: what random policies showed, with what chance, what was clicked."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class LoggedChoices:
         if rows.empty:
             known = there[["policy", "campaign"]].drop_duplicates().to_numpy().tolist()
             raise DataError(
-                f"expected one of {', '.join(' in '.join(pair) for pair in known)}, got "
-                f"{policy} in {campaign}"
+                f"expected one of {', '.join(' in '.join(pair) for pair in known)}, "
+                f"got {policy} in {campaign}"
             )
         return rows.reset_index(drop=True)
 

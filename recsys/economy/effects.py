@@ -19,7 +19,10 @@ from recsys.economy.experiments import Effect, effect_of
 
 
 def effect_scores(
-    exposed: np.ndarray, outcomes: np.ndarray, chances: np.ndarray, predicted: np.ndarray
+    exposed: np.ndarray,
+    outcomes: np.ndarray,
+    chances: np.ndarray,
+    predicted: np.ndarray,
 ) -> np.ndarray:
     """A score a row, whose mean is the effect of exposing all instead of nobody.
 
@@ -27,8 +30,8 @@ def effect_scores(
         exposed: bool (..., n_rows).
         outcomes: float (..., n_rows).
         chances: float (..., n_rows), of being exposed, above 0 and below 1.
-        predicted: float (2, ..., n_rows), outcomes without and with exposure, predicted from
-            other rows; zeros give the scores of inverse propensities.
+        predicted: float (2, ..., n_rows), outcomes without and with exposure, predicted
+            from other rows; zeros give the scores of inverse propensities.
 
     Returns:
         Float (..., n_rows).
@@ -46,8 +49,8 @@ def effect_scores(
     wrong = np.flatnonzero(~((chances > 0) & (chances < 1)))
     if wrong.size:
         raise ValueError(
-            f"chances: expected above 0 and below 1, got {chances.flat[wrong[0]]} at place "
-            f"{wrong[0]}; leave out who is always or never exposed"
+            f"chances: expected above 0 and below 1, got {chances.flat[wrong[0]]} at "
+            f"place {wrong[0]}; leave out who is always or never exposed"
         )
     without, with_ = predicted
     mended_with = with_ + exposed * (outcomes - with_) / chances

@@ -1,13 +1,13 @@
 """What a policy would have earned, read from the log of another.
 
-A row of a log: a context, the action that was taken, with what chance, and its reward. A
-*weight* is the chance of that action under the policy that is judged, over its chance
-under the policy that wrote the log. Logs may be stacked: all arrays have the rows on the
-last axis, and every axis before it is one of replicas.
+A row of a log: a context, the action that was taken, with what chance, and its reward.
+A *weight* is the chance of that action under the policy that is judged, over its chance
+under the policy that wrote the log. Logs may be stacked: all arrays have the rows on
+the last axis, and every axis before it is one of replicas.
 
-Sources: Horvitz and Thompson (1952), weights by chances; Swaminathan and Joachims (2015),
-the self-normalised estimator; Dudik, Langford and Li (2011), the doubly robust one;
-Chernozhukov et al. (2018), why predictions come from other rows.
+Sources: Horvitz and Thompson (1952), weights by chances; Swaminathan and Joachims
+(2015), the self-normalised estimator; Dudik, Langford and Li (2011), the doubly robust
+one; Chernozhukov et al. (2018), why predictions come from other rows.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def ips(weights: np.ndarray, rewards: np.ndarray) -> Estimate:
         rewards: float (..., n_rows).
 
     Raises:
-        ValueError: other shapes, fewer than two rows, a negative weight, or a number that
-            is not finite.
+        ValueError: other shapes, fewer than two rows, a negative weight, or a number
+            that is not finite.
     """
     weights, rewards = _checked(weights, rewards)
     return _mean(weights * rewards)
@@ -75,8 +75,8 @@ def self_normalised(weights: np.ndarray, rewards: np.ndarray) -> Estimate:
     total = weights.sum(axis=-1)
     if not (total > 0).all():
         raise ValueError(
-            "weights: expected a row above 0 in each log, got a log without; it holds no "
-            "action of the policy that is judged"
+            "weights: expected a row above 0 in each log, got a log without; it holds "
+            "no action of the policy that is judged"
         )
     value = (weights * rewards).sum(axis=-1) / total
     off = weights * (rewards - value[..., None])
@@ -138,7 +138,8 @@ def cell_means(
         contexts: int (..., n_rows), from 0.
         actions: int (..., n_rows), from 0.
         rewards: float (..., n_rows).
-        target: float (n_contexts, n_actions), chances of the judged policy; rows sum to 1.
+        target: float (n_contexts, n_actions), chances of the judged policy; its
+            rows sum to 1.
         folds: 1, to see what it does, or more.
 
     Raises:
@@ -152,7 +153,8 @@ def cell_means(
     rows = np.atleast_2d(np.asarray(rewards, dtype=float))
     if folds > rows.shape[-1]:
         raise ValueError(
-            f"folds: expected at most the {rows.shape[-1]} rows, got {folds}; take fewer"
+            f"folds: expected at most the {rows.shape[-1]} rows, got {folds}; "
+            "take fewer"
         )
     before, n_rows = rows.shape[:-1], rows.shape[-1]
     fold = np.arange(n_rows) % folds
@@ -160,7 +162,8 @@ def cell_means(
     cell = np.ravel_multi_index((contexts, actions), target.shape)
     sums, counts = _by_cell((log, fold, cell), rows, (log.size, folds, target.size))
     if folds > 1:  # of the other folds
-        sums, counts = (kept.sum(axis=1, keepdims=True) - kept for kept in (sums, counts))
+        sums = sums.sum(axis=1, keepdims=True) - sums
+        counts = counts.sum(axis=1, keepdims=True) - counts
     overall = sums.sum(axis=-1, keepdims=True) / counts.sum(axis=-1, keepdims=True)
     means = np.where(counts > 0, sums / np.maximum(counts, 1), overall)
     expected = (means.reshape(log.size, folds, *target.shape) * target).sum(axis=-1)
@@ -185,7 +188,11 @@ def effective_size(weights: np.ndarray) -> np.ndarray:
 
 
 def ips_error(
-    contexts: np.ndarray, logged: np.ndarray, target: np.ndarray, rates: np.ndarray, n: int
+    contexts: np.ndarray,
+    logged: np.ndarray,
+    target: np.ndarray,
+    rates: np.ndarray,
+    n: int,
 ) -> float:
     """The standard error of `ips` in theory, for rewards of 0 and 1.
 
@@ -242,7 +249,7 @@ def _checked(weights: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.n
     check_finite("rewards", rewards)
     if (weights < 0).any():
         raise ValueError(
-            f"weights: expected at least 0, got {weights.min()}; a weight is one chance "
-            "over another"
+            f"weights: expected at least 0, got {weights.min()}; a weight is one "
+            "chance over another"
         )
     return weights, rewards

@@ -1,8 +1,8 @@
 """How likely a slot is looked at, from clicks alone.
 
-The position model: an item in slot k is clicked if it is looked at, with chance e_k, and
-liked, with chance g_i; the two are independent. Only the product is seen, so chances of
-slots are told relative to the first.
+The position model: an item in slot k is clicked if it is looked at, with chance e_k,
+and liked, with chance g_i; the two are independent. Only the product is seen, so
+chances of slots are told relative to the first.
 
 Sources: Richardson, Dominowska and Ragno (2007), the model; Joachims, Swaminathan and
 Schnabel (2017), exchanged results; Wang et al. (2018), expectation-maximisation.
@@ -18,7 +18,7 @@ from recsys.checks import check_indices
 
 
 class Positions(NamedTuple):
-    """Chance of each slot to be looked at, the first at 1, and of each item to be liked."""
+    """Chances: of a look at each slot, the first at 1, and of each item to be liked."""
 
     examination: np.ndarray
     liking: np.ndarray
@@ -47,7 +47,10 @@ def slot_rates(slots: np.ndarray, clicks: np.ndarray, n_slots: int) -> np.ndarra
         )
     rates = np.bincount(slots, clicks, minlength=n_slots) / shown
     if rates[0] == 0:
-        raise ValueError("clicks: expected one in the first slot, got none to compare by")
+        raise ValueError(
+            "clicks: expected one in the first slot, got none; there is nothing to "
+            "compare the others by"
+        )
     return rates / rates[0]
 
 
@@ -56,9 +59,9 @@ def fit_positions(
 ) -> Positions:
     """Fit the position model by expectation-maximisation.
 
-    A row without a click was looked at with chance e (1 - g) / (1 - e g), and liked with
-    chance g (1 - e) / (1 - e g). Averages of these are the next e and g. Slots and items
-    are told apart only as far as items stand in several slots.
+    A row without a click was looked at with chance e (1 - g) / (1 - e g), and liked
+    with chance g (1 - e) / (1 - e g). Averages of these are the next e and g. Slots and
+    items are told apart only as far as items stand in several slots.
 
     Args:
         items: int (n_rows,), from 0.
@@ -93,5 +96,6 @@ def fit_positions(
         missed = (shown - clicked) / (1 - np.outer(e, g))
         looked = clicked + missed * e[:, None] * (1 - g)
         liked = clicked + missed * (1 - e[:, None]) * g
-        e, g = looked.sum(axis=1) / shown.sum(axis=1), liked.sum(axis=0) / shown.sum(axis=0)
+        e = looked.sum(axis=1) / shown.sum(axis=1)
+        g = liked.sum(axis=0) / shown.sum(axis=0)
     return Positions(e / e[0], g * e[0])

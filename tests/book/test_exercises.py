@@ -200,6 +200,8 @@ TRUTHS = {
     "clicks-ex-bounds": lambda: next(a / 1000 for a in range(1000) if (5 - 1) * (1 - a / 1000) <= 0.5),
     "own-shadow-ex-ones": labels_of_favourite_and_other,
     "did-ex-ramp": ramp,
+    "what-ex-support": lambda: 1 - 0.2 - 0.1,
+    "what-ex-mix": lambda: [50 / 0.1, 100_000 * 0.1 / 50],
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """The sample of the Open Bandit Dataset that comes with the package obp.
 
-Two policies filled three slots of a fashion shop's page for a week in November 2019: one
-drew items at random, one by Bernoulli Thompson sampling (Saito et al. 2021). For each
-policy and campaign there is a file of 10,000 slots.
+Two policies filled three slots of a fashion shop's page for a week in November 2019:
+one drew items at random, one by Bernoulli Thompson sampling (Saito et al. 2021). For
+each policy and campaign there is a file of 10,000 slots.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ def _read(content: bytes, policy: str, campaign: str) -> pd.DataFrame:
     file = f"{policy}/{campaign}/{campaign}.csv"
     header = content[: content.find(b"\n")].decode("utf-8", errors="replace")
     n_items = header.count("user-item_affinity_")
-    columns = {"Unnamed: 0": "int64", "timestamp": "str", "item_id": "int64", "position": "int64"}
-    columns |= {"click": "int64", "propensity_score": "float64"}
+    columns = {"Unnamed: 0": "int64", "timestamp": "str", "item_id": "int64"}
+    columns |= {"position": "int64", "click": "int64", "propensity_score": "float64"}
     columns |= {f"user_feature_{k}": "str" for k in range(N_FEATURES)}
     columns |= {f"user-item_affinity_{k}": "float64" for k in range(n_items)}
     rows = read_table(content, columns, file=file, separator=",", header=True)
-    times = pd.to_datetime(rows["timestamp"], errors="coerce", utc=True, format="ISO8601")
+    stamps = rows["timestamp"]
+    times = pd.to_datetime(stamps, errors="coerce", utc=True, format="ISO8601")
 
     def check(column: str, good: pd.Series, expected: str) -> None:
         require(rows, column, good, expected, file=file, header=True)
