@@ -228,6 +228,8 @@ TRUTHS = {
     "creators-ex-bar": bars,
     "what-ex-support": lambda: 1 - 0.2 - 0.1,
     "what-ex-mix": lambda: [50 / 0.1, 100_000 * 0.1 / 50],
+    "whole-ex-mean": lambda: [25 / 10, 10 / 25],
+    "whole-ex-slot": lambda: printed("whole-ex-slot", r"alone (\S+), the list (\S+)\n"),
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
@@ -290,6 +292,7 @@ WORDS_OF = {
     "loop-ex-quarter": lambda: said("loop-ex-quarter", "its list: -0.031", "click against its list"),
     "market-ex-ratio": lambda: "multiplied" if np.divide(*printed("market-ex-ratio", r"surplus (\S+) and (\S+)\n")) < 0.6 else "unchanged",
     "own-shadow-ex-bonus": lambda: said("own-shadow-ex-bonus", "bonus    [0.32 0.35 0.43 0.51]", "yes"),
+    "whole-ex-likes": lambda: "less" if printed("whole-ex-likes", r"a click: .*, (\S+)\]")[0] < 0 else "alike",
     "did-ex-half": lambda: "more" if np.greater(*printed("did-ex-half", r"with all \+(\S+).*")[:1], printed("did-ex-half", r"visitors \+(\S+),")[0]) else "less",
 }  # fmt: skip
 
