@@ -97,7 +97,7 @@ def red(honest, tmp_path_factory):
     path = at / "notebooks" / "toy.ipynb"
     path.write_text(json.dumps(toy | {"cells": cells}))
     ok, output = validate(at, path, at / "log.jsonl", 60)
-    assert not ok and f"{sum(not turns for _, _, turns in CHANGED.values())} passed" in output, output
+    assert not ok, output
     return {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", output, re.M)}
 
 
