@@ -6,7 +6,8 @@ drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
-`experiments`, `rates`, `sequential` and `interference`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; last, on those who make the
+items, `creators` and `bridging`, imported from their modules. NumPy and SciPy only.
 """
 
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
