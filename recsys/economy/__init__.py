@@ -12,6 +12,8 @@ users stay) and `surveys` (what they answer); then, on what an experiment says,
 `pacing`. NumPy and SciPy only.
 `experiments`, `rates`, `sequential` and `interference`; on what a log says of another
 policy, `off_policy`, `positions` and `effects`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; last, on those who make the
+items, `creators` and `bridging`, imported from their modules. NumPy and SciPy only.
 """
 
 from recsys.economy.auctions import (
