@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from recsys.data import (DataError, Impressions, card, catalogue, downloads, entry, fetch, fetching, load, load_impressions,
+from recsys.data import (DataError, Impressions, card, catalogue, downloads, entry, fetch, fetching, load, load_choices, load_impressions,
                          load_static_embeddings, load_texts, read_mind, where)
 from recsys.data.cache import keep
 from recsys.data.parse import READERS, Parsed, content_hash, parse
@@ -361,7 +361,7 @@ def alone(monkeypatch, tmp_path):
 
 
 LOADERS = {"load": load, "load_texts": load_texts, "load_static_embeddings": load_static_embeddings,
-           "load_impressions": load_impressions}
+           "load_choices": load_choices, "load_impressions": load_impressions}
 
 
 @pytest.mark.parametrize("name", catalogue())
