@@ -6,14 +6,10 @@ drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
-`experiments`, `rates`, `sequential` and `interference`; and on learning while serving,
-`bandits`, `linear_bandits` and `shelf`. NumPy and SciPy only.
-`experiments`, `rates`, `sequential` and `interference`; on those who pay, `auctions` and
-`pacing`. NumPy and SciPy only.
-`experiments`, `rates`, `sequential` and `interference`; on what a log says of another
-policy, `off_policy`, `positions` and `effects`. NumPy and SciPy only.
-`experiments`, `rates`, `sequential` and `interference`; last, on those who make the
-items, `creators` and `bridging`, imported from their modules. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; on learning while serving,
+`bandits`, `linear_bandits` and `shelf`; on what a log says of another policy, `off_policy`,
+`positions` and `effects`; on those who pay, `auctions` and `pacing`; last, on those who
+make the items, `creators` and `bridging`. NumPy and SciPy only.
 """
 
 from recsys.economy.auctions import (
@@ -58,7 +54,6 @@ from recsys.economy.interference import (
 )
 from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
-from recsys.economy.pacing import Campaign, boost_for, control, hindsight, pace
 from recsys.economy.off_policy import (
     Estimate,
     Predicted,
@@ -70,6 +65,7 @@ from recsys.economy.off_policy import (
     ips_error,
     self_normalised,
 )
+from recsys.economy.pacing import Campaign, boost_for, control, hindsight, pace
 from recsys.economy.pair_factors import PairFactors
 from recsys.economy.positions import Positions, fit_positions, slot_rates
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds

@@ -170,6 +170,8 @@ def least_regret():
     """A step's regret, over all steps of a life at which the newcomer may be tried first, and never."""
     lives = [0.5 * 0.5 + 0.5 * 0.5 * before for before in range(100)]
     return min([*lives, 0.5 * 0.5 * 100]) / 100
+
+
 def best_reserve(n=3):
     """By what the winner pays at each highest value, summed over a grid of reserves."""
     v, reserves = (np.arange(5000) + 0.5) / 5000, np.linspace(0, 1, 101)
