@@ -204,7 +204,7 @@ BESIDE_OTHER_WORK = {  # why one took longer, and the most that it may take
 }
 
 
-WAITING = {"pays_axes", "pays_planted"}
+WAITING = {"pays_axes"}
 """Registered in studies/attention_pays.yml and not run to the end; nothing may be read from them."""
 
 

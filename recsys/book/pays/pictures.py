@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from recsys.book.figures import COLOURS, figure
+from recsys.book.figures import COLOURS, MARKERS, figure
 from recsys.book.pays.table import Row
 
 LOOKS = {
@@ -66,4 +67,45 @@ def answer(rows: Sequence[Row], margin: float = 3.0):
     ax.set(yticks=[], ylim=(len(rows) - 0.4, -0.9))
     ax.set_xlabel("attention minus control, % of control")
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
+    return fig
+
+
+def dose(worlds: Mapping[str, Mapping[str, Any]]):
+    """What was planted against what attention buys, with what there was to buy.
+
+    Args:
+        worlds: of `pays_planted`, with their readings "expected".
+
+    Returns:
+        The figure: a panel with sessions and one without; x is the interests of a
+        viewer, y attention minus decay. A line a noise, 1,000 viewers; more viewers
+        are points beside it.
+    """
+    fig, axes = figure(columns=2, height=3.4, sharey=True)
+    for ax, stay, title in zip(axes, (0.7, 0.0), ("in sessions", "no sessions")):
+        ax.axhline(0, color="#444444", linewidth=0.8, marker="")
+        here = [world for world in worlds.values() if world["stay"] == stay]
+        groups = sorted({(world["viewers"], world["noise"]) for world in here})
+        for place, (viewers, noise) in enumerate(groups):
+            rows = [w for w in here if (w["viewers"], w["noise"]) == (viewers, noise)]
+            found = [row["expected"]["attention minus"]["decay"] for row in rows]
+            at = [row["interests"] + 0.12 * place for row in rows]
+            middle = [each["difference"] for each in found]
+            ends = [
+                [each["difference"] - each["low"] for each in found],
+                [each["high"] - each["difference"] for each in found],
+            ]
+            ax.errorbar(
+                at,
+                middle,
+                ends,
+                linestyle="-" if viewers == 1_000 else "",
+                color=COLOURS[place],
+                marker=MARKERS[place],
+                label=f"{viewers:,} viewers, noise {noise}",
+            )
+        ax.set(title=title, xlabel="interests of a viewer", xticks=[1, 2, 4, 6])
+    axes[0].set_ylabel("attention minus decay")
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
     return fig
