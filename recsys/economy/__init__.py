@@ -6,9 +6,11 @@ drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
-`experiments`, `rates`, `sequential` and `interference`. NumPy and SciPy only.
+`experiments`, `rates`, `sequential` and `interference`; and, on policies, `trust_game`
+(solved exactly), `policy_gradient` and `biased_logger`. NumPy and SciPy only.
 """
 
+from recsys.economy.biased_logger import LoggedWorld, planted_logger
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
 from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
 from recsys.economy.events import (
@@ -41,6 +43,14 @@ from recsys.economy.interference import (
 from recsys.economy.loop import Run, from_clicks, run_loop, spread
 from recsys.economy.market import World, planted_world
 from recsys.economy.pair_factors import PairFactors
+from recsys.economy.policy_gradient import (
+    ActionLog,
+    fit_policy,
+    reinforce,
+    score_gradient,
+    top_k_factor,
+    top_k_optimum,
+)
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
 from recsys.economy.returns import Survival, kaplan_meier
@@ -48,3 +58,10 @@ from recsys.economy.rounds import Ledger, State, play_round, start, utilities
 from recsys.economy.sequential import always_valid_radius, mixture_ratio
 from recsys.economy.serving import serve
 from recsys.economy.surveys import cronbach_alpha, stratified_mean
+from recsys.economy.trust_game import (
+    Game,
+    play_game,
+    policy_value,
+    solve,
+    trust_game,
+)

@@ -73,7 +73,7 @@ def planted_logger(
     n_items: int = 100,
     n_features: int = 16,
     n_interests: int = 1,
-    signal: float = 2.0,
+    signal: float = 1.0,
     noise: float = 0.3,
     seed: int = 0,
 ) -> LoggedWorld:

@@ -121,8 +121,8 @@ def fit_policy(
     n_actions: int,
     k: int | None,
     *,
-    n_epochs: int = 4,
-    rate: float = 0.05,
+    n_epochs: int = 6,
+    rate: float = 0.02,
     n_rows: int = 1000,
     seed: int = 0,
 ) -> np.ndarray:
