@@ -93,7 +93,7 @@ def test_a_log_of_one_context_ends_at_the_closed_forms():
     actions = rng.choice(3, 20_000, p=logger)
     clicks = (rng.random(20_000) < rewards[actions]).astype(float)
     log = ActionLog(np.zeros((20_000, 1)), actions, clicks, logger[actions])
-    cloned, one, two = (softmax(fit_policy(log, 3, k, n_epochs=60)[-1]) for k in (None, 1, 2))
+    cloned, one, two = (softmax(fit_policy(log, 3, k, n_epochs=200)[-1]) for k in (None, 1, 2))
     share = np.bincount(actions, clicks) / clicks.sum()
     assert np.allclose(cloned, share, atol=0.01)
     assert one[2] > 0.97
