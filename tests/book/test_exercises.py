@@ -200,6 +200,8 @@ TRUTHS = {
     "clicks-ex-bounds": lambda: next(a / 1000 for a in range(1000) if (5 - 1) * (1 - a / 1000) <= 0.5),
     "own-shadow-ex-ones": labels_of_favourite_and_other,
     "did-ex-ramp": ramp,
+    "tomorrow-ex-water": lambda: [4**0.5 / (4**0.5 + 1), 1 / (4**0.5 + 1)],
+    "tomorrow-ex-size": lambda: next(h for h in range(99) if 1e6 / (2 * 0.8**2 + 2 * 0.2**2) ** h < 100),
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip
