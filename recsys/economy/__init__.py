@@ -7,7 +7,8 @@ that knows its denominator), `environment` (adaptors to gymnasium, an extra of t
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
 `experiments`, `rates`, `sequential` and `interference`; on learning while serving,
-`bandits`, `linear_bandits` and `shelf`; on what a log says of another policy, `off_policy`,
+`bandits`, `linear_bandits` and `shelf`; on policies, `trust_game` (solved exactly),
+`policy_gradient` and `biased_logger`; on what a log says of another policy, `off_policy`,
 `positions` and `effects`; on those who pay, `auctions` and `pacing`; last, on those who
 make the items, `creators` and `bridging`. NumPy and SciPy only.
 """
@@ -22,6 +23,7 @@ from recsys.economy.auctions import (
     soft_auction,
     vcg,
 )
+from recsys.economy.biased_logger import LoggedWorld, planted_logger
 from recsys.economy.choice import Shares, inattentive, nested_shares, shares
 from recsys.economy.cleaning import Cleaning, clean, fit_cleaning
 from recsys.economy.effects import effect_scores, gumbel_given_choice, mean_effect
@@ -68,6 +70,14 @@ from recsys.economy.off_policy import (
 from recsys.economy.pacing import Campaign, boost_for, control, hindsight, pace
 from recsys.economy.pair_factors import PairFactors
 from recsys.economy.positions import Positions, fit_positions, slot_rates
+from recsys.economy.policy_gradient import (
+    ActionLog,
+    fit_policy,
+    reinforce,
+    score_gradient,
+    top_k_factor,
+    top_k_optimum,
+)
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
 from recsys.economy.returns import Survival, kaplan_meier
@@ -75,3 +85,10 @@ from recsys.economy.rounds import Ledger, State, play_round, start, utilities
 from recsys.economy.sequential import always_valid_radius, mixture_ratio
 from recsys.economy.serving import serve
 from recsys.economy.surveys import cronbach_alpha, stratified_mean
+from recsys.economy.trust_game import (
+    Game,
+    play_game,
+    policy_value,
+    solve,
+    trust_game,
+)

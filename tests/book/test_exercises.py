@@ -232,6 +232,8 @@ TRUTHS = {
     "what-ex-mix": lambda: [50 / 0.1, 100_000 * 0.1 / 50],
     "whole-ex-mean": lambda: [25 / 10, 10 / 25],
     "whole-ex-slot": lambda: printed("whole-ex-slot", r"alone (\S+), the list (\S+)\n"),
+    "tomorrow-ex-water": lambda: [4**0.5 / (4**0.5 + 1), 1 / (4**0.5 + 1)],
+    "tomorrow-ex-size": lambda: next(h for h in range(99) if 1e6 / (2 * 0.8**2 + 2 * 0.2**2) ** h < 100),
     "paddle-ex-mask": lambda: np.log10(printed("paddle-ex-mask", r"float32: (\S+)")[0]),
     "paddle-ex-batchnorm": lambda: printed("paddle-ex-batchnorm", r"PaddlePaddle (\S+).*PyTorch +(\S+)"),
 }  # fmt: skip

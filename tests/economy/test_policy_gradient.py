@@ -1,0 +1,150 @@
+"""Gradients against differences, fixed points in closed form, and what learning reaches."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from recsys.attention import softmax
+from recsys.economy import (
+    ActionLog,
+    fit_policy,
+    planted_logger,
+    policy_value,
+    reinforce,
+    score_gradient,
+    solve,
+    top_k_factor,
+    top_k_optimum,
+    trust_game,
+)
+
+
+def ascend(gradient, n_actions, n_steps, rate):
+    scores = np.zeros(n_actions)
+    for _ in range(n_steps):
+        scores += rate * gradient(softmax(scores))
+    return softmax(scores)
+
+
+def expected(chances, weights):
+    """Score gradient, the mean over actions of which each has its weight."""
+    n = len(chances)
+    return score_gradient(np.tile(chances, (n, 1)), np.arange(n), weights).sum(axis=0)
+
+
+def test_score_gradient_is_that_of_the_log_chance():
+    rng = np.random.default_rng(0)
+    scores, weights, actions = rng.normal(size=(4, 5)), rng.normal(size=4), np.array([0, 4, 2, 2])
+    found = score_gradient(softmax(scores), actions, weights)
+    for n, a in np.ndindex(4, 5):
+        step = 1e-6 * (np.arange(5) == a)
+        up, down = (np.log(softmax(scores[n] + s)[actions[n]]) for s in (step, -step))
+        assert np.isclose(found[n, a], weights[n] * (up - down) / 2e-6, atol=1e-7)
+    assert np.allclose(found.sum(axis=1), 0)
+
+
+def test_without_correction_the_loggers_habits_stay():
+    """Chen et al. (2019), section 6.1: ten items, the best seldom shown; 5.5 of 10."""
+    rewards = np.arange(1.0, 11)
+    logger = (11 - rewards) / 55
+    kept = ascend(lambda p: expected(p, logger * rewards), 10, 3000, 1.0)
+    assert np.allclose(kept, logger * rewards / (logger @ rewards), atol=1e-12)
+    assert abs(kept @ rewards - 5.5) < 1e-9
+    weighted = ascend(lambda p: expected(p, logger * rewards * p / logger), 10, 3000, 1.0)
+    assert weighted @ rewards > 9.99
+
+
+def test_the_top_k_gradient_ends_where_water_filling_says():
+    rewards = np.array([10.0, 9, *[1] * 8])
+    optimum = top_k_optimum(rewards, 2)
+    assert np.allclose(optimum[:2], [10 / 19, 9 / 19], atol=1e-9) and (optimum[2:] == 0).all()
+    end = ascend(lambda p: expected(p, rewards * p * top_k_factor(p, 2)), 10, 8000, 0.1)
+    assert np.allclose(end, optimum, atol=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.1, 10), min_size=2, max_size=6), st.integers(2, 5))
+def test_water_filling_is_the_best_division(rewards, k):
+    rewards = np.array(rewards)
+    optimum = top_k_optimum(rewards, k)
+
+    def worth(chances):
+        return rewards @ (1 - (1 - chances) ** k)
+
+    n = len(rewards)
+    found = minimize(
+        lambda p: -worth(p), np.full(n, 1 / n), bounds=[(0, 1)] * n, method="SLSQP",
+        constraints={"type": "eq", "fun": lambda p: p.sum() - 1},
+    )  # fmt: skip
+    assert np.isclose(optimum.sum(), 1) and worth(optimum) >= -found.fun - 1e-6
+    slopes = rewards * top_k_factor(optimum, k)
+    assert slopes[optimum > 0].min() >= slopes.max() - 1e-6 * slopes.max()
+
+
+def test_one_draw_needs_no_factor():
+    assert (top_k_factor(np.linspace(0, 1, 5), 1) == 1).all()
+
+
+def test_a_log_of_one_context_ends_at_the_closed_forms():
+    rng = np.random.default_rng(3)
+    logger, rewards = np.array([0.6, 0.3, 0.1]), np.array([0.2, 0.5, 0.9])
+    actions = rng.choice(3, 20_000, p=logger)
+    clicks = (rng.random(20_000) < rewards[actions]).astype(float)
+    log = ActionLog(np.zeros((20_000, 1)), actions, clicks, logger[actions])
+    cloned, one, two = (softmax(fit_policy(log, 3, k, n_epochs=200)[-1]) for k in (None, 1, 2))
+    share = np.bincount(actions, clicks) / clicks.sum()
+    assert np.allclose(cloned, share, atol=0.01)
+    assert one[2] > 0.97
+    weighed = np.bincount(actions, clicks / log.propensities) / 20_000
+    assert np.allclose(two, top_k_optimum(weighed, 2), atol=0.02)
+
+
+def test_rows_without_reward_change_nothing():
+    log = planted_logger(1.0, n_items=8, n_features=3).draw(500, 4)
+    rewarded = ActionLog(*(column[log.rewards > 0] for column in log))
+    assert np.array_equal(fit_policy(log, 8, 5), fit_policy(rewarded, 8, 5))
+
+
+def test_the_loggers_chances_are_those_it_draws_by():
+    world = planted_logger(2.0, n_items=6, n_features=2, seed=1)
+    log = world.draw(40_000, 5)
+    chances = softmax(world.logger_scores(log.contexts))
+    assert np.array_equal(log.propensities, chances[np.arange(40_000), log.actions])
+    drawn = np.bincount(log.actions, minlength=6)
+    error = np.sqrt((chances * (1 - chances)).sum(axis=0))
+    assert (np.abs(drawn - chances.sum(axis=0)) < 4 * error).all()
+    more = planted_logger(2.0, n_items=6, n_features=2, n_interests=2, seed=1)
+    persons = log.contexts[:200]
+    assert (more.click_chances(persons) >= world.click_chances(persons)).all()
+
+
+def test_reinforce_reaches_the_optimum_in_every_replica():
+    game = trust_game()
+    rules, earned = reinforce(game, 5, n_iterations=150, seed=7)
+    best = solve(game)[0][0, game.start]
+    assert (policy_value(game, rules) >= 0.96 * best).all()
+    assert (earned[-20:].mean(axis=0) > earned[0] + 50).all()
+
+
+def test_bad_input_is_named():
+    log = ActionLog(np.zeros((2, 1)), np.zeros(2, int), np.ones(2), np.array([0.5, 0.0]))
+    with pytest.raises(ValueError, match="propensities"):
+        fit_policy(log, 2, 1)
+    with pytest.raises(ValueError, match="n_epochs"):
+        fit_policy(log, 2, 1, n_epochs=0)
+    with pytest.raises(ValueError, match="actions and weights"):
+        score_gradient(np.ones((2, 3)) / 3, np.zeros(3, int), np.ones(3))
+    with pytest.raises(ValueError, match="k: expected at least 2"):
+        top_k_optimum(np.ones(3), 1)
+    with pytest.raises(ValueError, match="rewards"):
+        top_k_optimum(np.array([1.0, 0.0]), 2)
+    with pytest.raises(ValueError, match="k: expected at least 1"):
+        top_k_factor(np.ones(2), 0)
+    with pytest.raises(ValueError, match="n_iterations"):
+        reinforce(trust_game(), 1, n_iterations=0)
+    with pytest.raises(ValueError, match="bias"):
+        planted_logger(-1.0)
+    with pytest.raises(ValueError, match="n_rows"):
+        planted_logger(1.0).draw(0, 0)
