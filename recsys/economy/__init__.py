@@ -7,7 +7,7 @@ that knows its denominator), `environment` (adaptors to gymnasium, an extra of t
 imported from its module); `serving` (a policy round after round), `returns` (for how long
 users stay) and `surveys` (what they answer); then, on what an experiment says,
 `experiments`, `rates`, `sequential` and `interference`; on learning while serving,
-`bandits`, `linear_bandits` and `shelf`; on policies, `trust` (a game solved exactly),
+`bandits`, `linear_bandits` and `shelf`; on policies, `repeat_visits` (a game solved exactly),
 `policy_gradient` and `biased_logger`; on what a log says of another policy, `off_policy`,
 `positions` and `effects`; on those who pay, `auctions` and `pacing`; last, on those who
 make the items, `creators` and `bridging`. NumPy and SciPy only.
@@ -85,7 +85,7 @@ from recsys.economy.rounds import Ledger, State, play_round, start, utilities
 from recsys.economy.sequential import always_valid_radius, mixture_ratio
 from recsys.economy.serving import serve
 from recsys.economy.surveys import cronbach_alpha, stratified_mean
-from recsys.economy.trust import (
+from recsys.economy.repeat_visits import (
     Game,
     play_game,
     policy_value,
