@@ -3,9 +3,9 @@
 Order of reading: `choice` (how a budget of minutes is divided), `market` (a frozen
 world), `rounds` (a round and its ledger), `rankers` (slates), `events` (the log that is
 drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors` (one
-that knows its denominator), `environment` (adaptors to gymnasium, an extra of their own,
-imported from its module); `serving` (a policy round after round), `returns` (for how long
-users stay) and `surveys` (what they answer); then, on what an experiment says,
+that knows its denominator), `environment` (adaptors to gymnasium, an extra of their
+own, imported from its module); `serving` (a policy round after round), `returns` (for
+how long users stay) and `surveys` (what they answer); then, on what an experiment says,
 `experiments`, `rates`, `sequential` and `interference`; and, on policies, `trust_game`
 (solved exactly), `policy_gradient` and `biased_logger`. NumPy and SciPy only.
 """
