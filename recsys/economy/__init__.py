@@ -6,7 +6,7 @@ drawn), `cleaning` (of it), `loop` (a recommender on its own log), `pair_factors
 that knows its denominator), `environment` (adaptors to gymnasium, an extra of their
 own, imported from its module); `serving` (a policy round after round), `returns` (for
 how long users stay) and `surveys` (what they answer); then, on what an experiment says,
-`experiments`, `rates`, `sequential` and `interference`; and, on policies, `trust_game`
+`experiments`, `rates`, `sequential` and `interference`; and, on policies, `repeat_visits`
 (solved exactly), `policy_gradient` and `biased_logger`. NumPy and SciPy only.
 """
 
@@ -53,15 +53,15 @@ from recsys.economy.policy_gradient import (
 )
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
-from recsys.economy.returns import Survival, kaplan_meier
-from recsys.economy.rounds import Ledger, State, play_round, start, utilities
-from recsys.economy.sequential import always_valid_radius, mixture_ratio
-from recsys.economy.serving import serve
-from recsys.economy.surveys import cronbach_alpha, stratified_mean
-from recsys.economy.trust_game import (
+from recsys.economy.repeat_visits import (
     Game,
     play_game,
     policy_value,
     solve,
     trust_game,
 )
+from recsys.economy.returns import Survival, kaplan_meier
+from recsys.economy.rounds import Ledger, State, play_round, start, utilities
+from recsys.economy.sequential import always_valid_radius, mixture_ratio
+from recsys.economy.serving import serve
+from recsys.economy.surveys import cronbach_alpha, stratified_mean

@@ -27,7 +27,7 @@ import numpy as np
 
 from recsys.attention.weights import softmax
 from recsys.checks import check_axes, check_count
-from recsys.economy.trust_game import Episodes, Game, play_game
+from recsys.economy.repeat_visits import Episodes, Game, play_game
 
 
 class ActionLog(NamedTuple):

@@ -20,7 +20,7 @@ from recsys.economy import (
     trust_game,
 )
 from recsys.economy.policy_gradient import _episode_gradient
-from recsys.economy.trust_game import play_game
+from recsys.economy.repeat_visits import play_game
 
 
 def ascend(gradient, n_actions, n_steps, rate):
