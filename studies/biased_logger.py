@@ -1,20 +1,22 @@
 """When does correcting a log for its logger pay? Five planted worlds, biases 0 to 3.
 
-A logger draws one item for each person by what it knows of tastes, plus a liking for some
-items that is the same for everybody; the standard deviation of the liking is its bias.
-Softmax policies are fitted to its log in three ways (`recsys.economy.policy_gradient`),
-with the same steps and the same starting point, and a logistic regression for each item
-predicts clicks. Each is judged by the expected clicks of its best five items.
+A logger draws one item for each person by what it knows of tastes, plus a liking for
+some items that is the same for everybody; the standard deviation of the liking is its
+bias. Softmax policies are fitted to its log in three ways
+(`recsys.economy.policy_gradient`), with the same steps and the same starting point, and
+a logistic regression for each item predicts clicks. Each is judged by the expected
+clicks of its best five items.
 
-Step sizes .02 and .05, 10,000 to 100,000 rows and signals .75 to 2 were looked at in worlds
-of seeds 0 (before the step size was chosen), 100 and 101. What stood out: at a step of .05
-the correction lost most of its lead; and where the logger's chances were sharper (signal
-1.5 or 2) cloning was ahead at biases where it was behind with signal 1. An earlier trial,
-of another simulator, had cloning ahead at bias 1 and the correction at bias 2.
-A first run of this study had 50,000 rows. There cloning was ahead at bias 0 in 5 of 5
-worlds and the correction at bias 1 in 5 of 5; biases 2 and 3 were not decided (4 of 5
-each). So the log was made four times as long, the first length became one of the others,
-and `FORETOLD` was written again before the second run; `run` says which lines came so.
+Step sizes .02 and .05, 10,000 to 100,000 rows and signals .75 to 2 were looked at in
+worlds of seeds 0 (before the step size was chosen), 100 and 101. What stood out: at a
+step of .05 the correction lost most of its lead; and where the logger's chances were
+sharper (signal 1.5 or 2) cloning was ahead at biases where it was behind with signal 1.
+An earlier trial, of another simulator, had cloning ahead at bias 1 and the correction
+at bias 2. A first run of this study had 50,000 rows. There cloning was ahead at bias 0
+in 5 of 5 worlds and the correction at bias 1 in 5 of 5; biases 2 and 3 were not decided
+(4 of 5 each). So the log was made four times as long, the first length became one of
+the others, and `FORETOLD` was written again before the second run; `run` says which
+lines came so.
 """
 
 import numpy as np

@@ -13,6 +13,9 @@ LEGIBLE = 10
 NAME = 18
 """Letters of a name at the side of narrow axes, before it breaks."""
 
+MARGIN = 0.12
+"""Inches around a narrow drawing: the letters of a browser are wider and higher."""
+
 
 def stack(fig) -> None:
     """Put the axes of a figure below each other, as wide as a telephone.
@@ -33,6 +36,7 @@ def stack(fig) -> None:
         ax.set_subplotspec(grid[place])
         ax.tick_params(labelleft=True)
     _enlarge(fig)
+    fig.get_layout_engine().set(w_pad=MARGIN, h_pad=MARGIN)
     height = fig.get_figheight() / n_rows
     heights = [max(height, 2.4, _break_names(ax)) for ax in axes]
     fig.set_size_inches(NARROW, sum(heights))

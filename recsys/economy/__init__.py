@@ -80,6 +80,13 @@ from recsys.economy.policy_gradient import (
 )
 from recsys.economy.rankers import best_slates, compose, sampled_slates, slot_kinds
 from recsys.economy.rates import rate_difference, sample_size, wald, wilson
+from recsys.economy.repeat_visits import (
+    Game,
+    play_game,
+    policy_value,
+    solve,
+    trust_game,
+)
 from recsys.economy.returns import Survival, kaplan_meier
 from recsys.economy.rounds import Ledger, State, play_round, start, utilities
 from recsys.economy.sequential import always_valid_radius, mixture_ratio
@@ -92,3 +99,8 @@ from recsys.economy.repeat_visits import (
     solve,
     trust_game,
 )
+from recsys.economy.returns import Survival, kaplan_meier
+from recsys.economy.rounds import Ledger, State, play_round, start, utilities
+from recsys.economy.sequential import always_valid_radius, mixture_ratio
+from recsys.economy.serving import serve
+from recsys.economy.surveys import cronbach_alpha, stratified_mean

@@ -17,7 +17,7 @@ from recsys.checks import check_count
 from recsys.economy.policy_gradient import ActionLog
 
 CLICK_SLOPE, CLICK_OFFSET = 2.4, -2.6
-"""Log-odds of a click: an item that fits averagely gets one in 14, the best nearly all."""
+"""Log-odds of a click: an item of average fit gets one in 14, the best nearly all."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class LoggedWorld:
     """Persons, items, and a logger.
 
     Args:
-        items: float (n_interests, n_features, n_items); an item fits a person as well as
-            the best of its directions does. With one interest the fit is linear.
-        believed: float (n_features, n_items), what the logger's score makes of a person.
+        items: float (n_interests, n_features, n_items); an item fits a person as well
+            as the best of its directions does. With one interest the fit is linear.
+        believed: float (n_features, n_items), what its score makes of a person.
         favour: float (n_items,), what the logger adds to every item's score.
     """
 

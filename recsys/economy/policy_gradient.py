@@ -7,7 +7,7 @@ w (one_hot(a) - pi),
 
 and everything here is a choice of w:
 
-- w = r, the reward, for rows of another policy as they stand: cloning what was rewarded;
+- w = r, the reward, for rows of another policy as they stand: cloning;
 - w = r pi(a) / beta(a), with beta the chance that the logger gave to a: the gradient of
   what pi earns with one item;
 - that times K (1 - pi(a))^(K - 1): the gradient of what pi earns with a set of items

@@ -57,7 +57,8 @@ TOUCHING = """() => {
       return range.getBoundingClientRect();
     }).filter(place => place.width);
     places.slice(1).forEach((place, i) => {
-      if (place.left - places[i].right < 8) found.push(row.innerText.slice(0, 60));
+      const beside = place.top < places[i].bottom && places[i].top < place.bottom;  // a card stacks its cells
+      if (beside && place.left - places[i].right < 8) found.push(row.innerText.slice(0, 60));
     });
   }
   return found;

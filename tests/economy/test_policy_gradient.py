@@ -19,6 +19,8 @@ from recsys.economy import (
     top_k_optimum,
     trust_game,
 )
+from recsys.economy.policy_gradient import _episode_gradient
+from recsys.economy.repeat_visits import play_game
 
 
 def ascend(gradient, n_actions, n_steps, rate):
@@ -118,6 +120,19 @@ def test_the_loggers_chances_are_those_it_draws_by():
     more = planted_logger(2.0, n_items=6, n_features=2, n_interests=2, seed=1)
     persons = log.contexts[:200]
     assert (more.click_chances(persons) >= world.click_chances(persons)).all()
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+def test_the_gradient_of_episodes_is_that_of_the_exact_value(baseline):
+    game = trust_game(horizon=4)
+    scores = np.random.default_rng(5).normal(size=(1, 5, 2))
+    episodes = play_game(game, softmax(scores), 100_000, np.random.default_rng(6))
+    found = _episode_gradient(softmax(scores), episodes, baseline)
+    for place in np.ndindex(scores.shape):
+        step = np.zeros(scores.shape)
+        step[place] = 1e-5
+        up, down = (policy_value(game, softmax(scores + s))[0] for s in (step, -step))
+        assert abs(found[place] - (up - down) / 2e-5) < 0.15
 
 
 def test_reinforce_reaches_the_optimum_in_every_replica():
