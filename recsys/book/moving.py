@@ -23,8 +23,8 @@ SIDE, TOP = 32, 24
 WIDE, BAR, NUMBER = 430, 24, 58
 """Pixels: of a picture of bars, a bar's height, the room for its number at the right."""
 
-LETTER = 7.5
-"""Pixels a letter of a name needs."""
+LETTER = 9
+"""Pixels a letter of a name needs, on a telephone too, where letters are larger."""
 
 STYLE = """<style>
 .moving { max-width: 34rem; color: inherit; }
