@@ -74,11 +74,15 @@ class UCB1(_ByCount):
     Source: Auer, Cesa-Bianchi and Fischer (2002).
     """
 
-    def choose(self, contexts, rng: np.random.Generator) -> np.ndarray:
-        """An arm for each replica, int (n_replicas,)."""
+    def scores(self) -> np.ndarray:
+        """Upper ends, (n_replicas, n_arms)."""
         total = np.maximum(self.tried.sum(axis=1, keepdims=True), 1)
         bonus = np.sqrt(2 * np.log(total) / np.maximum(self.tried, 1))
-        return first_best(self.means() + bonus, rng)
+        return self.means() + bonus
+
+    def choose(self, contexts, rng: np.random.Generator) -> np.ndarray:
+        """An arm for each replica, int (n_replicas,)."""
+        return first_best(self.scores(), rng)
 
 
 class Thompson(_ByCount):

@@ -109,3 +109,52 @@ def dose(worlds: Mapping[str, Mapping[str, Any]]):
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
     return fig
+
+
+AXES = {
+    "share": ("share of the log", [0.01, 0.1, 1], ["1%", "10%", "all"]),
+    "max_length": ("events read", [10, 50, 200], ["10", "50", "200"]),
+    "dim": ("width", [16, 64, 128], ["16", "64", "128"]),
+}
+"""What moves along an axis, as a page says it, with ticks and their labels."""
+
+
+def along(worlds: Mapping[str, Mapping[str, Any]]):
+    """How the gain moves with the size of the log, the length of history and the width.
+
+    Args:
+        worlds: of `pays_axes`.
+
+    Returns:
+        The figure: a panel an axis, a line a world; x is logarithmic, y attention minus
+        decay in percent of decay's level there.
+    """
+    fig, panels = figure(columns=3, height=3.0, sharey=True)
+    for panel, (axis, (title, ticks, labels)) in zip(panels, AXES.items()):
+        panel.axhspan(-3, 3, color="#dddddd", linewidth=0)
+        panel.axhline(0, color="#444444", linewidth=0.8, marker="")
+        for place, (world, axes) in enumerate(worlds.items()):
+            told = [in_percent(found) for found in axes[axis].values()]
+            panel.errorbar(
+                [float(value) * 1.06**place for value in axes[axis]],
+                [at for at, _, _ in told],
+                [[at - low for at, low, _ in told], [high - at for at, _, high in told]],
+                color=COLOURS[place],
+                marker=MARKERS[place],
+                label=named(world),
+            )
+        panel.set_xscale("log")
+        panel.set_xticks(ticks, labels, minor=False)
+        panel.minorticks_off()
+        panel.set_xlabel(title)
+    panels[0].set_ylabel("attention minus decay, %")
+    handles, labels = panels[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
+    return fig
+
+
+def in_percent(found: Mapping[str, Any]) -> list[float]:
+    """Attention minus decay at one place of an axis, and its interval."""
+    level = abs(found["levels"]["decay"])
+    row = found["attention minus"]["decay"]
+    return [100 * row[end] / level for end in ("difference", "low", "high")]
