@@ -48,7 +48,7 @@ def test_score_gradient_is_that_of_the_log_chance():
 
 
 def test_without_correction_the_loggers_habits_stay():
-    """Chen et al. (2019), section 6.1: ten items, the best seldom shown; 5.5 of 10."""
+    """The first simulation of Chen et al. (2019): ten items, the best seldom shown; 5.5 of 10."""
     rewards = np.arange(1.0, 11)
     logger = (11 - rewards) / 55
     kept = ascend(lambda p: expected(p, logger * rewards), 10, 3000, 1.0)
