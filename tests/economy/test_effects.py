@@ -102,6 +102,13 @@ def test_rows_without_a_choice_are_refused(chances, predicted, said):
         effect_scores(np.array([True, False]), np.ones(2), chances, predicted)
 
 
+def test_the_interval_is_that_of_a_mean():
+    scores = np.array([1.0, 2.0, 4.0, 9.0])
+    found = mean_effect(scores)
+    half = stats.norm.ppf(0.975) * np.sqrt(((scores - 4) ** 2).sum() / 3 / 4)
+    assert (found.difference, found.low, found.high) == pytest.approx((4, 4 - half, 4 + half))
+
+
 def test_one_score_has_no_error():
     with pytest.raises(ValueError, match="at least two, got 1"):
         mean_effect(np.ones(1))
