@@ -20,7 +20,7 @@ from recsys.economy import (
     trust_game,
 )
 from recsys.economy.policy_gradient import _episode_gradient
-from recsys.economy.repeat_visits import play_game
+from recsys.economy.repeat_visits import Episodes, play_game
 
 
 def ascend(gradient, n_actions, n_steps, rate):
@@ -155,6 +155,17 @@ def test_the_gradient_of_episodes_is_that_of_the_exact_value(baseline):
         step[place] = 1e-5
         up, down = (policy_value(game, softmax(scores + s))[0] for s in (step, -step))
         assert abs(found[place] - (up - down) / 2e-5) < 0.15
+
+
+def test_the_baseline_is_what_was_usual_in_a_state():
+    """Three users in one state, two visits each; by hand."""
+    states, actions = np.zeros((1, 3, 2), int), np.array([[[0, 1], [1, 1], [1, 0]]])
+    rewards = np.array([[[1.0, 0], [2, 3], [1, 1]]])  # to come: 1, 0; 5, 3; 2, 1, the mean is 2
+    found = _episode_gradient(np.full((1, 1, 2), 0.5), Episodes(states, actions, rewards), baseline=True)
+    first, second = (1 - 2) + (1 - 2), (0 - 2) + (5 - 2) + (3 - 2) + (2 - 2)
+    assert found[0, 0] == pytest.approx(np.array([first, second]) / 3)
+    same = Episodes(states[..., :1], actions[..., :1], np.full((1, 3, 1), 7.0))
+    assert not _episode_gradient(np.full((1, 1, 2), 0.5), same, baseline=True).any()
 
 
 def test_reinforce_reaches_the_optimum_in_every_replica():
