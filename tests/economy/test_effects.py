@@ -59,6 +59,12 @@ def test_right_predictions_make_up_for_wrong_chances(logs):
     assert abs(z(effect_scores(exposed, bought, wrong, 0 * right).mean(axis=1), CAUSED)) > 5
 
 
+def test_a_score_by_hand():
+    without, with_ = [0.5, 0.5], [0.75, 0.25]
+    found = effect_scores(np.array([True, False]), np.array([1.0, 2.0]), np.array([0.25, 0.5]), np.array([without, with_]))
+    assert found.tolist() == [0.75 + 0.25 / 0.25 - 0.5, 0.25 - (0.5 + 1.5 / 0.5)]
+
+
 def test_an_even_experiment_with_arm_means_is_their_difference():
     rng = np.random.default_rng(1)
     exposed, outcomes = np.arange(40) % 2 == 0, rng.normal(size=40)
