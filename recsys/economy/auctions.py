@@ -12,8 +12,8 @@ With one slot, second price and VCG are one. `soft_auction` divides one slot by 
 
 Sources: Vickrey (1961), Clarke (1971), Groves (1973); Edelman, Ostrovsky and Schwarz
 (2007, American Economic Review 97) and Varian (2007, International Journal of Industrial
-Organization 25), slots; Huang and Kannan (2012, https://arxiv.org/abs/1204.1255), section
-3, the soft auction.
+Organization 25), slots; Huang and Kannan (2012, https://arxiv.org/abs/1204.1255), the
+soft auction.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def lowest_envy_free_bids(values: np.ndarray, clicks: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: as in `first_price`.
 
-    Source: Edelman, Ostrovsky and Schwarz (2007), theorem 1; Varian (2007), section 4.
+    Source: Edelman, Ostrovsky and Schwarz (2007), theorem 1; Varian (2007).
     """
     order, ranked, rates, _ = _ranked(values, clicks, 0.0)
     bids, n_slots = ranked.copy(), np.count_nonzero(rates)
@@ -194,7 +194,7 @@ def soft_auction(bids: np.ndarray, temperature: float) -> Sold:
     Raises:
         ValueError: a temperature that is not positive, or bids that are not finite.
 
-    Source: Huang and Kannan (2012), section 3, with their 2 / epsilon as temperature.
+    Source: Huang and Kannan (2012), with their 2 / epsilon as temperature.
     """
     check_temperature(temperature)
     bids = np.asarray(bids, dtype=float)

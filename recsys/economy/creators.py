@@ -9,8 +9,8 @@ lets creators answer each other, `mean_thresholds` says from which temperature o
 all stand at the mean user. `shapley_shares` is a way to divide attention under which turns
 always come to rest, `rests` finds where a finite game can rest.
 
-Sources: Hron, Krauth, Jordan, Kilbertus and Dean (2023), definition 1, the game; Ben-Porat
-and Tennenholtz (2018), the Shapley mediator; the book's chapter on creators, thresholds.
+Sources: Hron, Krauth, Jordan, Kilbertus and Dean (2023), the game; Ben-Porat and
+Tennenholtz (2018), the Shapley mediator; the book's chapter on creators, thresholds.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def mean_thresholds(users: np.ndarray, n_creators: int) -> Thresholds:
         ValueError: fewer creators, or users whose mean is zero.
 
     Source: the book's chapter on creators. It makes local and exact what Hron et al.
-    (2023), theorem 3, says of large temperatures; in flat space and with equal valences
-    `alone` is the condition of Schofield (2007) for parties at the mean voter.
+    (2023) say of large temperatures; in flat space and with equal valences `alone` is
+    the condition of Schofield (2007) for parties at the mean voter.
     """
     users = _checked_vectors("users", users)
     if n_creators < 2:

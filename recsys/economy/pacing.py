@@ -9,9 +9,8 @@ the day runs: what was spent above plan raises it. `hindsight` knows the day.
 one boost to all scores of the group: the shadow price of the quota. `boost_for` finds it
 at once, `control` while the feed runs, by an integral controller.
 
-Sources: Balseiro and Gur (2019, Management Science 65), section 3, adaptive pacing, here
-with a step in units of the planned spending; the quota is the multiplier of a linear
-programme.
+Sources: Balseiro and Gur (2019, Management Science 65), adaptive pacing, here with a step
+in units of the planned spending; the quota is the multiplier of a linear programme.
 """
 
 from __future__ import annotations

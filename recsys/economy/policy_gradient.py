@@ -16,7 +16,7 @@ and everything here is a choice of w:
   actions of the policy itself: REINFORCE.
 
 Sources: Williams (1992, Machine Learning 8) for REINFORCE; Chen et al. (2019,
-https://arxiv.org/abs/1812.02353), equations 3 and 6, for the two corrections.
+https://arxiv.org/abs/1812.02353) for the two corrections.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def top_k_factor(chances: np.ndarray, k: int) -> np.ndarray:
     Raises:
         ValueError: no draw.
 
-    Source: Chen et al. (2019), equation 6, the derivative of 1 - (1 - pi)^K.
+    Source: Chen et al. (2019); it is the derivative of 1 - (1 - pi)^K.
     """
     check_count("k", k)
     return k * (1 - np.asarray(chances, dtype=float)) ** (k - 1)

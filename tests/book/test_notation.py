@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys import attention as att
-from recsys import baselines
+from recsys import baselines, economy
 from recsys.baselines.content import softmax_mean
 from recsys.data import Interactions
 from recsys.evaluation import hits_of, leave_last_out, top_k
@@ -168,6 +168,50 @@ def loop():
     return names, {"d": 8, "list": 5}
 
 
+def policies():
+    from recsys.economy.bandits import EXP3, Thompson
+    from recsys.economy.linear_bandits import LinUCB
+    from recsys.economy.shelf import fixed_shelf
+
+    share = RNG.dirichlet(np.ones(3))
+    policy, logged, rates = (att.softmax(RNG.normal(size=(3, 4))) for _ in range(3))
+    x, a = RNG.integers(3, size=50), RNG.integers(4, size=50)
+    weights = (policy / logged)[x, a]
+    slots, items = np.arange(50) % 3, np.arange(50) % 5
+    game = economy.trust_game(horizon=6)
+    names = dict(policy=policy, logged=logged, rates=rates, weights=weights, rewards=RNG.random(50), game=game, solve=economy.solve,
+                 value=(share[:, None] * policy * rates).sum(), effective_size=economy.effective_size,
+                 shelf=fixed_shelf([0.1, 0.2, 0.3, 0.4], 2), line=LinUCB(2, 8, alpha=1.0), exp3=EXP3(2, 4, 0.1), fading=Thompson(2, 4, 0.9),
+                 looks=economy.fit_positions(items, slots, RNG.random(50) < 0.5, n_steps=2))
+    same = economy.ips(np.ones(50), names["rewards"])
+    assert np.isclose(same.value, names["rewards"].mean()) and economy.effective_size(np.ones(50)) == 50
+    return names, dict(contexts=3, K=4, n=50, visits=6, states=5, slots=3, items=5, replicas=2, d=8)
+
+
+def auctions():
+    from recsys.economy.bridging import fit_bridging
+    from recsys.economy.creators import exposure, mean_thresholds
+
+    users, places = (unit / np.linalg.norm(unit, axis=1, keepdims=True) for unit in (1 + RNG.random((7, 2)), RNG.normal(size=(3, 2))))
+    mean = users.mean(axis=0) / np.linalg.norm(users.mean(axis=0))
+    raters, notes = np.divmod(np.arange(20), 4)
+    names = dict(values=RNG.random(5), clicks=np.array([1.0, 0.5]), budget=3.0, quota=0.3, gain=1.0, gaps=RNG.random(40),
+                 rounds=RNG.random((6, 40)), boost_for=economy.boost_for, control=economy.control, users=users, places=places, T=0.5, n=3,
+                 exposure=exposure, mean_thresholds=mean_thresholds, angles=np.arccos(users @ mean), beta=2.0,
+                 fitted=fit_bridging(raters, notes, RNG.random(20), sweeps=2), campaign=economy.pace(
+                     RNG.random((9, 1)), RNG.random((9, 1)), np.array([3.0]), step=0.1))
+    names["bids"] = economy.lowest_envy_free_bids(names["values"], names["clicks"])
+    assert economy.vcg(names["bids"], names["clicks"]).payments.shape == (5,)
+    wanted = (1 - 2 / 3) * (np.sin(names["angles"]) ** 2).mean() / np.cos(names["angles"]).mean()
+    assert np.isclose(mean_thresholds(users, 3).alone, wanted)
+    return names, dict(slots=2, bidders=5, auctions=9, rounds=6, users=7, d=2, n=3, raters=5, notes=4)
+
+
+@pytest.mark.parametrize("title, example", [("Policies and logs", policies), ("Auctions and creators", auctions)])
+def test_symbols_of_the_economy_have_the_shapes_the_page_says(title, example):
+    check(title, *example())
+
+
 @pytest.mark.parametrize("title, example", [("Ratings and history attention", ratings), ("The shop", shop),
                                             ("The newsroom", newsroom), ("The feedback loop", loop)])
 def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, example):
@@ -178,4 +222,4 @@ def test_symbols_of_the_recommenders_have_the_shapes_the_page_says(title, exampl
 def test_every_section_of_the_page_is_checked():
     assert set(SECTIONS) == {"Attention weights", "Allocation", "Losses and gradients", "Mistakes", "Logs and rankings",
                              "Models of the ground chapters", "Models that read in order", "Ratings and history attention",
-                             "The shop", "The newsroom", "The feedback loop"}
+                             "The shop", "The newsroom", "The feedback loop", "Policies and logs", "Auctions and creators"}

@@ -51,6 +51,19 @@ def test_linear_thompson_draws_from_the_posterior():
     assert (bandit.choose(contexts, rng) == 0).mean() == pytest.approx(wanted, abs=0.015)
 
 
+def test_linear_thompson_draws_with_the_covariance_of_the_posterior():
+    bandit, rng = LinearThompson(40_000, 2, scale=0.5), np.random.default_rng(0)
+    seen = np.tile(np.array([[3.0, 2.0]]), (40_000, 1, 1))
+    bandit.learn(seen, np.zeros(40_000, dtype=int), np.zeros(40_000))  # theta = 0, A = I + x x'
+    inverse = np.linalg.inv(np.eye(2) + np.outer([3, 2], [3, 2]))
+    a, b = np.array([2.0, 1.0]), np.array([0.0, 1.0])
+    ways = np.tile(np.stack([a, b, [0.0, 0.0]]), (40_000, 1, 1))
+    drawn = np.random.default_rng(1).multivariate_normal([0, 0], 0.25 * inverse, 400_000)
+    wanted = np.bincount((drawn @ np.stack([a, b, [0.0, 0.0]]).T).argmax(axis=1), minlength=3) / 400_000
+    shares = np.bincount(bandit.choose(ways, rng), minlength=3) / 40_000
+    assert shares == pytest.approx(wanted, abs=0.01)
+
+
 def test_ucb1_chooses_by_its_formula_and_everything_once():
     bandit, rng = UCB1(1, 3), np.random.default_rng(0)
     first = []
@@ -83,6 +96,9 @@ def test_a_faded_count_is_a_geometric_sum():
     for _ in range(30):
         bandit.learn(None, np.array([1]), np.array([1]))
     assert bandit.tried[0] == pytest.approx([0, (1 - 0.9**30) / 0.1])
+    bandit.learn(None, np.array([1]), np.array([0]))
+    assert bandit.won[0, 1] == pytest.approx(0.9 * (1 - 0.9**30) / 0.1)
+    assert bandit.tried[0, 1] == pytest.approx((1 - 0.9**31) / 0.1)
 
 
 def test_exp3_estimates_without_bias():
@@ -113,12 +129,37 @@ def test_exp3_is_a_softmax_of_what_arms_earned_and_leaves_a_share_to_all():
     assert bandit.chances()[0] == pytest.approx([1 - 0.2 * 3 / 4, 0.05, 0.05, 0.05])
 
 
+def test_exp3_draws_by_its_chances():
+    bandit = EXP3(60_000, 3, gamma=0.3)
+    bandit.weights[:] = [0.6, 0.3, 0.1]
+    shares = np.bincount(bandit.choose(None, np.random.default_rng(0)), minlength=3) / 60_000
+    assert shares == pytest.approx([0.52, 0.31, 0.17], abs=0.008)
+
+
+def test_exp3_hands_round_a_share_of_all_weight_and_gives_a_newcomer_the_mean():
+    plain, shared = EXP3(1, 4, gamma=0.2), EXP3(1, 4, gamma=0.2, shared=0.05)
+    for bandit in (plain, shared):
+        bandit.weights[:] = [[0.4, 0.3, 0.2, 0.1]]
+        bandit.learn(None, np.array([1]), np.array([1.0]))
+    assert shared.weights[0] == pytest.approx(0.95 * plain.weights[0] + 0.05 / 4)
+    plain.weights[:] = [[0.5, 0.3, 0.1, 0.1]]
+    plain.forget(0)
+    assert plain.weights[0] == pytest.approx(np.array([0.5 / 3, 0.3, 0.1, 0.1]) / (0.5 + 0.5 / 3))
+
+
+def test_ties_are_broken_evenly():
+    bandit, rng = EpsilonGreedy(30_000, 3, 0.0), np.random.default_rng(0)
+    bandit.tried[:], bandit.won[:] = 10, [5, 2, 5]
+    shares = np.bincount(bandit.choose(None, rng), minlength=3) / 30_000
+    assert shares == pytest.approx([0.5, 0, 0.5], abs=0.01)
+
+
 def test_a_replaced_article_is_forgotten_by_count_and_not_by_line():
     counted, lined = UCB1(1, 2), LinUCB(1, 2, 1.0)
     for bandit in (counted, lined):
         bandit.learn(np.ones((1, 2, 2)), np.array([1]), np.array([1]))
         bandit.forget(1)
-    assert counted.tried.sum() == 0 and lined.total.sum() == 2
+    assert counted.tried.sum() == counted.won.sum() == 0 and lined.total.sum() == 2
 
 
 @pytest.mark.parametrize("steps", [1, 49, 50, 51, 1000])

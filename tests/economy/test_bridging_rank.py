@@ -46,6 +46,10 @@ def test_the_fit_is_a_minimum_of_the_published_loss_that_descent_finds_too():
     assert min(published_loss(p, raters, notes, ratings) for p in near) > loss
 
 
+def test_the_numbers_are_those_of_the_documentation():
+    assert (INTERCEPT_PENALTY, FACTOR_PENALTY, HELPFUL_FROM) == (0.15, 0.03, 0.40)
+
+
 def test_more_sweeps_never_raise_the_loss_and_starts_agree():
     log = planted()[:3]
     losses = [fit_bridging(*log, sweeps=sweeps).loss for sweeps in (1, 2, 5, 20, 100)]

@@ -159,6 +159,22 @@ def test_rests_are_those_found_by_trying_every_deviation():
     assert not rests(pennies).any()
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(2, 3), st.integers(2, 4))
+def test_every_game_under_the_shapley_mediator_has_a_rest(seed, n, choices):
+    """Its potential: for each user the integral over the bar of 1 + 1/2 + ... + 1/k, k creators above it."""
+    likes = np.random.default_rng(seed).random((n, choices, 5))  # (creators, choices, users)
+    shape, payoffs, potential = (choices,) * n, np.zeros((n, *(choices,) * n)), np.zeros((choices,) * n)
+    for profile in product(range(choices), repeat=n):
+        met = likes[np.arange(n), profile].T  # (users, creators)
+        payoffs[(slice(None), *profile)] = shapley_shares(met).sum(axis=0)
+        ranked = -np.sort(-met, axis=1)  # the k-th best adds its height / k
+        potential[profile] = (ranked / np.arange(1, n + 1)).sum()
+    assert rests(payoffs).any() and rests(payoffs)[np.unravel_index(potential.argmax(), shape)]
+    for i in range(n):  # a move changes the potential by what the mover gains
+        assert np.diff(payoffs[i], axis=i) == pytest.approx(np.diff(potential, axis=i), abs=1e-12)
+
+
 def test_what_does_not_fit_is_named():
     users = planted_users()
     with pytest.raises(ValueError, match="temperature"):

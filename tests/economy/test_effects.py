@@ -59,6 +59,12 @@ def test_right_predictions_make_up_for_wrong_chances(logs):
     assert abs(z(effect_scores(exposed, bought, wrong, 0 * right).mean(axis=1), CAUSED)) > 5
 
 
+def test_a_score_by_hand():
+    without, with_ = [0.5, 0.5], [0.75, 0.25]
+    found = effect_scores(np.array([True, False]), np.array([1.0, 2.0]), np.array([0.25, 0.5]), np.array([without, with_]))
+    assert found.tolist() == [0.75 + 0.25 / 0.25 - 0.5, 0.25 - (0.5 + 1.5 / 0.5)]
+
+
 def test_an_even_experiment_with_arm_means_is_their_difference():
     rng = np.random.default_rng(1)
     exposed, outcomes = np.arange(40) % 2 == 0, rng.normal(size=40)
@@ -100,6 +106,13 @@ def test_after_a_change_all_choices_together_have_the_new_shares_and_old_offers_
 def test_rows_without_a_choice_are_refused(chances, predicted, said):
     with pytest.raises(ValueError, match=said):
         effect_scores(np.array([True, False]), np.ones(2), chances, predicted)
+
+
+def test_the_interval_is_that_of_a_mean():
+    scores = np.array([1.0, 2.0, 4.0, 9.0])
+    found = mean_effect(scores)
+    half = stats.norm.ppf(0.975) * np.sqrt(((scores - 4) ** 2).sum() / 3 / 4)
+    assert (found.difference, found.low, found.high) == pytest.approx((4, 4 - half, 4 + half))
 
 
 def test_one_score_has_no_error():

@@ -37,6 +37,33 @@ def test_hindsight_is_the_optimum_of_its_programme_and_its_price_the_dual(budget
     assert price == pytest.approx(-found.ineqlin.marginals[0], abs=1e-9)
 
 
+def test_a_budget_that_buys_everything_has_no_price():
+    values, rivals = np.array([6.0, 4.0, 1.0]), np.array([2.0, 2.0, 2.0])
+    assert hindsight(values, rivals, 4.0) == (10.0, 0.0)  # the third is worth less than it costs
+    assert hindsight(values, rivals, 3.0) == (8.0, 1.0)
+    assert hindsight(values, rivals, 1.0) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize("by_coin", [False, True])
+def test_pacing_is_its_rule_written_out(by_coin):
+    values, rivals, rng = day(4, n=60)
+    coins, budgets = rng.random(values.shape), np.array([4.0, 15.0, 60.0])
+    bought = pace(values, rivals, budgets, step=0.4, coins=coins if by_coin else None)
+    for i, budget in enumerate(budgets):
+        left, mu, value = budget, 0.0, 0.0
+        for t in range(60):
+            v, d, paid = values[t, i], rivals[t, i], 0.0
+            assert bought.prices[t, i] == pytest.approx(mu, abs=1e-12)
+            enters = not by_coin or coins[t, i] < 1 / (1 + mu)
+            bid = min(v if by_coin else v / (1 + mu), left) if enters else 0.0
+            if bid >= d:
+                paid, value = d, value + v
+            assert bought.paid[t, i] == paid
+            left -= paid
+            mu = max((1 + mu) * np.exp(0.4 * (paid / (budget / 60) - 1)), 1.0) - 1
+        assert bought.value[i] == pytest.approx(value) and bought.spent[i] == pytest.approx(budget - left)
+
+
 def test_pacing_settles_at_the_price_of_hindsight():
     values, rivals, _ = day(2, n=20_000, campaigns=1)
     bought = pace(values, rivals, np.array([2000.0]), step=0.003)
@@ -72,6 +99,13 @@ def test_the_controller_finds_the_boost_and_swings_above_the_bound():
     assert shares[50:].mean() == pytest.approx(0.3, abs=0.002)
     spread = [control(gaps, 0.3, gain)[1][200:].std() for gain in (3.6, 4.4)]
     assert spread[0] < 0.03 < 0.2 < spread[1]
+
+
+def test_a_group_that_has_its_share_is_left_alone():
+    gaps = np.random.default_rng(1).normal(-1, 1, (50, 400))  # inside wins five times in six
+    boosts, shares = control(gaps, 0.3, 2.0)
+    assert not boosts.any() and boost_for(gaps[0], 0.3) == 0
+    assert (shares == (gaps <= 0).mean(axis=1)).all()
 
 
 def test_what_is_refused():

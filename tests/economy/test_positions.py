@@ -25,6 +25,12 @@ def test_the_model_finds_what_was_planted_and_items_in_the_first_slot():
     assert np.allclose(found.liking, e[0] * g, atol=1e-3)
 
 
+def test_rates_are_told_by_the_first_slot_even_where_another_is_looked_at_more():
+    slots = np.repeat([0, 1, 2], 100)
+    clicks = np.concatenate([np.arange(100) < n for n in (20, 50, 5)])
+    assert slot_rates(slots, clicks, 3) == pytest.approx([1, 2.5, 0.25])
+
+
 def test_no_step_lowers_the_likelihood():
     rng = np.random.default_rng(0)
     items, slots = rng.integers(6, size=4000), rng.integers(4, size=4000)

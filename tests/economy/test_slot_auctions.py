@@ -110,6 +110,12 @@ def test_a_batch_of_auctions_is_its_auctions(rule):
     assert (together.clicks == [sold.clicks for sold in alone]).all()
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_of_equal_bids_the_first_wins_and_pays_its_bid(rule):
+    sold = rule(np.array([1.0, 3.0, 3.0]), np.array([2.0]))
+    assert sold.clicks.tolist() == [0, 2, 0] and sold.payments.tolist() == [0, 6, 0]
+
+
 def test_with_one_slot_second_price_is_vcg():
     bids = np.random.default_rng(0).uniform(size=(50, 4))
     sold = [rule(bids, np.array([0.7]), reserve=0.5).payments for rule in RULES[1:]]
