@@ -9,7 +9,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
-from sphinx_exercise.nodes import is_exercise_node
+from sphinx_exercise.nodes import is_exercise_node, is_solution_node
 from sphinxcontrib.bibtex.roles import CiteRole
 
 from recsys.book import concepts
@@ -92,6 +92,13 @@ def name_cells(app, doctree):
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             cell["ids"].append(f"cell-{cell['cell_index']}")
+
+
+def open_code_of_solutions(app, doctree):
+    """Code in a solution is not folded once more: the solution is, and one click opens it."""
+    for solution in doctree.findall(is_solution_node):
+        for cell in solution.findall(nodes.container):
+            cell.attributes.pop("hide_mode", None)
 
 
 def offer_checks(app, doctree):
@@ -221,6 +228,7 @@ def setup(app):
     app.add_node(source, html=(visit_plainly, visit_plainly))
     app.connect("doctree-read", name_cells)
     app.connect("doctree-read", offer_checks)
+    app.connect("doctree-read", open_code_of_solutions)
     app.connect("doctree-read", say_each_source_once)
     app.connect("doctree-read", lambda app, doctree: keep_marks(doctree, told, nodes.math), priority=900)
     app.connect("html-collect-pages", page_of_claims)

@@ -123,16 +123,17 @@ def test_every_chapter_section_figure_and_exercise_has_the_number_of_its_chapter
             assert counted and all(one.split(".")[0] == str(number) for one in titles + counted), path.name
 
 
-def test_a_solution_is_folded_and_opens(browser):
+def test_a_solution_is_folded_and_one_click_opens_all_of_it(browser):
     page = browser.new_page()
     page.goto((BUILT / "notebooks" / "data.html").as_uri())
     solution = page.locator(".solution.dropdown").first
     body, button = solution.locator("#solution-content"), solution.locator(".toggle-button").first
     button.wait_for()
-    before = body.is_visible()
+    code = body.locator(".cell_input pre").first
+    before = body.is_visible() or code.is_visible()
     button.click()
-    body.wait_for(state="visible")
-    assert not before
+    code.wait_for(state="visible")
+    assert not before and body.locator("details").count() == 0
     page.close()
 
 
