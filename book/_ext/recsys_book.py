@@ -9,7 +9,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
-from sphinx_exercise.nodes import is_exercise_node
+from sphinx_exercise.nodes import is_exercise_node, is_solution_node
 from sphinxcontrib.bibtex.roles import CiteRole
 
 from recsys.book import concepts
@@ -94,6 +94,27 @@ def name_cells(app, doctree):
             cell["ids"].append(f"cell-{cell['cell_index']}")
 
 
+def open_code_of_solutions(app, doctree):
+    """Code in a solution is not folded once more: the solution is, and one click opens it."""
+    for solution in doctree.findall(is_solution_node):
+        for cell in solution.findall(nodes.container):
+            cell.attributes.pop("hide_mode", None)
+
+
+def dot_conclusions(app, doctree):
+    """Dots stand below what a conclusion hangs on: what the summary repeats, and what is bold or has an interval.
+
+    The other numbers open as well. On a page without such a number all have dots.
+    """
+    every = list(doctree.findall(told))
+    summaries = [section for section in doctree.findall(nodes.section) if "summary" in section["names"]]
+    repeated = {number["claim"] for section in summaries for number in section.findall(told)}
+    hung_on = [number["claim"] in repeated or "[" in number.astext() or isinstance(number.parent, nodes.strong)
+               for number in every]
+    for number, conclusion in zip(every, hung_on):
+        number["dotted"] = conclusion or not any(hung_on)
+
+
 def offer_checks(app, doctree):
     """Below an exercise whose answer can be checked: how, and what to hand in."""
     number_of = {label: number for number, label in read_numbers().items()}
@@ -116,7 +137,7 @@ def visit_told(translator, node):
     every = builder.get_relative_uri(here, EVERY_CLAIM)
     links["All claims"] = f"{every}#{claim.id}"
     said = says(claim, claims, every)
-    translator.body.append(opened(node.astext(), claim, f"told-{translator.n_told}", links, said))
+    translator.body.append(opened(node.astext(), claim, f"told-{translator.n_told}", links, said, node["dotted"]))
     raise nodes.SkipNode
 
 
@@ -219,8 +240,10 @@ def setup(app):
     app.connect("builder-inited", lambda app: write_tables(Path(app.srcdir)))
     app.add_node(told, html=(visit_told, visit_plainly))
     app.add_node(source, html=(visit_plainly, visit_plainly))
+    app.connect("doctree-read", dot_conclusions)
     app.connect("doctree-read", name_cells)
     app.connect("doctree-read", offer_checks)
+    app.connect("doctree-read", open_code_of_solutions)
     app.connect("doctree-read", say_each_source_once)
     app.connect("doctree-read", lambda app, doctree: keep_marks(doctree, told, nodes.math), priority=900)
     app.connect("html-collect-pages", page_of_claims)

@@ -123,16 +123,26 @@ def test_every_chapter_section_figure_and_exercise_has_the_number_of_its_chapter
             assert counted and all(one.split(".")[0] == str(number) for one in titles + counted), path.name
 
 
-def test_a_solution_is_folded_and_opens(browser):
+def test_dots_stand_below_what_the_summary_repeats_and_below_intervals():
+    html = (BUILT / "notebooks" / "history.html").read_text("utf-8")
+    number = re.compile(r'class="claim"( data-plain)? [^>]*>([^<]*)<')
+    plain, dotted = ({shown for mark, shown in number.findall(html) if bool(mark) == one} for one in (True, False))
+    assert plain and dotted and not any("[" in shown for shown in plain)
+    summary = html.partition('<section id="summary">')[2].partition("<section ")[0]
+    assert number.search(summary) and "data-plain" not in summary
+
+
+def test_a_solution_is_folded_and_one_click_opens_all_of_it(browser):
     page = browser.new_page()
     page.goto((BUILT / "notebooks" / "data.html").as_uri())
     solution = page.locator(".solution.dropdown").first
     body, button = solution.locator("#solution-content"), solution.locator(".toggle-button").first
     button.wait_for()
-    before = body.is_visible()
+    code = body.locator(".cell_input pre").first
+    before = body.is_visible() or code.is_visible()
     button.click()
-    body.wait_for(state="visible")
-    assert not before
+    code.wait_for(state="visible")
+    assert not before and body.locator("details").count() == 0
     page.close()
 
 

@@ -48,7 +48,7 @@ def source(path):
     return nbformat.read(path, as_version=4)
 
 
-ONE_OF_EACH_PART = ["allocation", "metrics", "ratings", "will_you_buy", "paddle"]
+ONE_OF_EACH_PART = ["allocation", "metrics", "ratings", "will_you_buy", "own_shadow", "paddle"]
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 

@@ -9,7 +9,7 @@ from recsys import attention as att
 from recsys import baselines, economy
 from recsys.baselines.content import softmax_mean
 from recsys.data import Interactions
-from recsys.evaluation import hits_of, leave_last_out, top_k
+from recsys.evaluation import average_precision, hits_of, leave_last_out, ndcg, reciprocal_rank, top_k
 from recsys.runtime import import_torch
 from tests.conftest import ROOT
 
@@ -49,7 +49,9 @@ def attention_weights():
     assert att.bilinear_scores(names["query"], names["key"], names["matrix"]).shape == names["scores"].shape
     additive = att.additive_scores(names["query"], names["key"], names["query_matrix"], names["key_matrix"], names["direction"])
     assert additive.shape == names["scores"].shape
-    return names, sizes
+    features = RNG.normal(size=(4, 8))
+    names["times"], names["phi"] = np.matmul, lambda x, times: np.exp(times(x, features))
+    return names, sizes | {"r": 8}
 
 
 def allocation():
@@ -61,7 +63,7 @@ def allocation():
     names = dict(u=u, p=p, T=0.7, entropy=att.entropy, effective_number=att.effective_number, price=price, floor=floor,
                  b=60.0, x=60.0 * p, w=u, g=np.ones(5), length=np.full(5, 90.0), ceiling=np.zeros(5),
                  Z=np.exp(u / 0.7).sum(), concentration=lambda q: np.log(len(q)) - att.entropy(q),
-                 habit=p, prior=np.array([0.5, 0.5]), chances=np.stack([p, p[::-1]]))
+                 worth=lambda x: (u * np.log1p(x)).sum(axis=-1), habit=p, prior=np.array([0.5, 0.5]), chances=np.stack([p, p[::-1]]))
     assert np.isclose(names["habit"].sum(), 1) and np.allclose(names["chances"].sum(axis=1), 1)
     return names, dict(m=5, states=2)
 
@@ -79,6 +81,10 @@ def losses():
     names["s"] = att.scaled_dot_scores(names["q"], names["keys"])
     names["catalogue"], names["count"], names["divisor"] = draw("m", "d"), 4, names["observed"].sum()
     assert (names["o"][:, 0] @ names["catalogue"].T).shape == (3, 6)
+    names["features"], names["theta"], names["labels"] = draw("N", "item_dim"), draw("item_dim", "m"), names["ratings"][:, 0]
+    names["steepest"] = np.linalg.eigvalsh(names["features"] @ names["features"].T / 3)[-1]
+    names["sigmoid"], sizes["features"] = 1 / (1 + np.exp(-names["z"])), 5
+    assert (names["features"] @ names["theta"]).shape == (3, 6)
     assert np.isfinite(att.squared_error(names["predictions"], names["ratings"], names["observed"]))
     return names, sizes
 
@@ -86,7 +92,16 @@ def losses():
 def mistakes():
     x, padding_mask = RNG.normal(size=(2, 4, 3)), np.array([[True] * 4, [True, True, False, False]])
     pooled = att.pool(att.mean_weights(padding_mask), x)
-    return dict(x=x, padding_mask=padding_mask, pooled=pooled, n_negatives=4), dict(batch=2, length=4, dim=3)
+    torch, squares = import_torch(), RNG.random(10)
+
+    def batch_means(size):
+        parts = np.split(squares, range(size, 10, size))
+        return [part.mean() for part in parts], [len(part) for part in parts]
+
+    assert np.isclose(att.mean_over_batches(*batch_means(4)), squares.mean())
+    names = dict(x=x, padding_mask=padding_mask, pooled=pooled, n_negatives=4, torch=torch,
+                 scores=torch.zeros(2, 2), batch_means=batch_means, size=4)
+    return names, dict(batch=2, length=4, dim=3, batches=3)
 
 
 @pytest.mark.parametrize("title, example", [("Attention weights", attention_weights), ("Allocation", allocation),
@@ -105,7 +120,7 @@ def test_symbols_of_part_two_have_the_shapes_the_page_says(movielens):
     names = {"interactions": interactions, "EASE": EASE, "ItemKNN": ItemKNN, "ImplicitALS": ImplicitALS, "len": len,
              "n_users": interactions.n_users, "n_items": interactions.n_items, "k": 10, "factors": 8,
              "hits": hits_of(top_k(EASE.score(users), 10), relevant), "n_relevant": relevant.sum(axis=1).A1,
-             "recency": 1.0, "decay": 1.0, "shrinkage": 1.0, "l2": 1.0, "alpha": 1.0}
+             "reciprocal_rank": reciprocal_rank, "average_precision": average_precision, "ndcg": ndcg, "recency": 1.0, "decay": 1.0, "shrinkage": 1.0, "l2": 1.0, "alpha": 1.0}
     sizes = {"N": 943, "m": 1682, "n": 100_000, "k": 10, "d": 8}
     check("Logs and rankings", names, sizes)
     check("Models of the ground chapters", names, sizes)

@@ -36,8 +36,8 @@ CLAIM = Claim("a.one", 'nDCG < 1 & "so on"', (0.5, 0.4, 0.6), 0.01, "a", "seeded
 
 
 def test_what_opens_is_safe_html_with_its_links_and_is_tied_to_its_button():
-    html = opened("0.5 [0.4, 0.6]", CLAIM, "told-3", {"Its cell": "#cell-2"}, says(CLAIM, {}))
-    assert 'popovertarget="told-3"' in html and 'id="told-3"' in html
+    html = opened("0.5 [0.4, 0.6]", CLAIM, "told-3", {"Its cell": "#cell-2"}, says(CLAIM, {}), True)
+    assert "data-plain" not in html and 'popovertarget="told-3"' in html and 'id="told-3"' in html
     assert "nDCG &lt; 1 &amp; &quot;so on&quot;" in html and '<a href="#cell-2">Its cell</a>' in html
 
 

@@ -52,7 +52,7 @@ def says(claim: Claim, claims: Mapping[str, Claim], page: str = "") -> str:
 
 
 def opened(
-    shown: str, claim: Claim, name: str, links: Mapping[str, str], told: str
+    shown: str, claim: Claim, name: str, links: Mapping[str, str], told: str, dotted: bool
 ) -> str:
     """A number as a button, and beside it what it opens: HTML alone, no script.
 
@@ -62,12 +62,14 @@ def opened(
         name: of the box on its page, an id.
         links: text of each link, and where it leads from this page.
         told: HTML of `says`.
+        dotted: whether dots below it show that it opens.
     """
     ways = " · ".join(
         f'<a href="{escape(aim)}">{escape(text)}</a>' for text, aim in links.items()
     )
     return (
-        f'<button type="button" class="claim" popovertarget="{name}">{escape(shown)}</button>'
+        f'<button type="button" class="claim"{"" if dotted else " data-plain"} popovertarget="{name}">'
+        f'{escape(shown)}</button>'
         f'<span popover id="{name}" class="told">{told} '
         f'<span class="kind">{escape(kind_of(claim))}.</span> {ways}</span>'
     )
