@@ -1,7 +1,8 @@
-"""The corrected Keras layer: a user looks at a history of items. One file for every backend.
+"""The corrected Keras layer: a user looks at a history of items.
 
-It uses keras.ops only, so the same source runs on PyTorch (the book and its tests) and on
-TensorFlow (`make tensorflow`). Set KERAS_BACKEND before Keras is imported.
+One file for every backend. It uses keras.ops only, so the same source runs on PyTorch
+(the book and its tests) and on TensorFlow (`make tensorflow`). Set KERAS_BACKEND before
+Keras is imported.
 Source: the chapter on ten mistakes; Vaswani and others, 2017, equation 1.
 """
 
@@ -13,8 +14,8 @@ from keras import ops
 class HistoryAttention(keras.layers.Layer):
     """Scaled dot-product attention of one user over the items of a history.
 
-    A projected item is both key and value. A history without a real item has weights and
-    output zero.
+    A projected item is both key and value. A history without a real item has weights
+    and output zero.
 
     Args:
         dim: size of the projections and of the output.
@@ -23,8 +24,9 @@ class HistoryAttention(keras.layers.Layer):
     def __init__(self, dim: int, **options):
         super().__init__(**options)
         self.dim = dim
-        self.item_projection = keras.layers.Dense(dim, use_bias=False, dtype=self.dtype_policy)
-        self.user_projection = keras.layers.Dense(dim, use_bias=False, dtype=self.dtype_policy)
+        matrix = {"use_bias": False, "dtype": self.dtype_policy}
+        self.item_projection = keras.layers.Dense(dim, **matrix)
+        self.user_projection = keras.layers.Dense(dim, **matrix)
 
     def build(self, items_shape, user_shape, padding_mask_shape=None):
         """Make both matrices, once."""

@@ -168,8 +168,8 @@ def test_text_stands_out_in_light_and_dark(looked):
     assert of(looked, "faint") == {}
 
 
-@pytest.mark.parametrize("width", WIDTHS[:2])
-def test_no_formula_has_to_scroll_on_a_screen(looked, width):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_formula_has_to_scroll(looked, width):
     assert {name: seen["cut"][width] for name, seen in looked.items() if seen["cut"][width]} == {}
 
 

@@ -39,9 +39,18 @@ def prose_of(path):
     return "\n\n".join("".join(cell["source"]) for cell in cells_of(path, "markdown"))
 
 
+def without_solutions(prose):
+    return re.sub(r"```\{solution-start\}.*?```\{solution-end\}\s*```", "", prose, flags=re.S)
+
+
 def n_words(prose):
     read = re.sub(r"\{claim\}`([^`<]*)<[^`]*`", r"\1", prose)  # a reader sees the number, not the name of its claim
     return len(re.findall(r"\b[\w'-]+\b", read))
+
+
+def test_a_solution_is_no_part_of_what_all_readers_read():
+    folded = "```{solution-start} ex\n:class: dropdown\n```\nfour words are folded\n```{solution-end}\n```"
+    assert n_words(without_solutions(f"Two words.\n\n{folded}\n\nTwo more.\n\n{folded}")) == 4
 
 
 def test_every_notebook_is_a_chapter_and_the_other_way_round():
@@ -79,6 +88,17 @@ def test_cells_are_small(path):
     assert statistics.median(lengths) <= 10 or path in TWINS, "a twin's cells are its chapter's, not all of them"
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_code_that_is_shown_is_no_wider_than_its_box(path):
+    """88 letters stand in the box of a cell on a screen of 1,400 pixels; a longer line is cut."""
+    wide = []
+    for number, cell in enumerate(cells_of(path, "code"), 1):
+        if not {"remove-cell", "remove-input"} & set(cell["metadata"].get("tags", [])):
+            lines = "".join(cell["source"]).split("\n")
+            wide += [f"cell {number}: {line}" for line in lines if len(line) > 88]
+    assert wide == []
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_has_its_parts(path):
     prose = "\n".join("".join(cell["source"]) for cell in cells_of(path, "markdown"))
@@ -91,7 +111,7 @@ def test_a_chapter_has_its_parts(path):
     assert prose.count("{solution-end}") == len(solutions)
     assert re.search(r"\bprove\b|\bderive\b", prose, re.I), "one exercise asks for a proof"
     assert "claims(" in code and "show(" in code
-    assert n_words(prose) <= 6000
+    assert n_words(prose) <= 6000 and n_words(without_solutions(prose)) <= 3500
 
 
 def chapter_of(twin):
