@@ -85,6 +85,12 @@ def test_epsilon_is_the_share_of_even_draws():
     assert shares == pytest.approx([0.05, 0.05, 0.05, 0.85], abs=0.006)
 
 
+def test_a_mean_without_data_is_the_largest():
+    bandit, rng = EpsilonGreedy(1000, 3, 0.0), np.random.default_rng(0)
+    bandit.learn(None, np.zeros(1000, dtype=int), np.ones(1000))
+    assert set(bandit.choose(None, rng)) == {1, 2}
+
+
 def test_thompson_chooses_an_arm_as_often_as_it_is_the_best():
     bandit, rng = Thompson(100_000, 2), np.random.default_rng(0)
     bandit.tried[:], bandit.won[:] = [1, 0], [1, 0]  # Beta(2, 1) against Beta(1, 1): 2/3
