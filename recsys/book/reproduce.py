@@ -27,7 +27,7 @@ PYTEST = """
 import sys
 sys.modules["rfc3987_syntax"] = None
 import pytest
-sys.exit(pytest.console_main())
+sys.exit(pytest.main())
 """
 """pytest without a grammar of addresses, which takes 1.2 s to load; no notebook's format asks for it."""
 
