@@ -35,7 +35,7 @@ test: setup $(AXE)
 	@echo "== Notebooks and claims (a recorded pass of this tree is used instead of running twice)"
 	$(BIN)/recsys reproduce --reuse
 	@echo "== Tests"
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 mutations: setup
 	@echo "== Faults put into a copy of the package, one at a time: each must turn the tests red"

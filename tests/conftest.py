@@ -15,6 +15,15 @@ from recsys.data import Interactions, load
 ROOT = Path(__file__).resolve().parents[1]
 
 
+LONGEST = ("test_pages_in_a_browser.py", "test_networks_in_paddle.py", "test_mutations.py", "test_lab.py",
+           "test_contract_in_paddle.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first: beside one that begins last, the other core has nothing to do."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT

@@ -16,7 +16,7 @@ from importlib import import_module
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import LONGEST, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -107,6 +107,11 @@ def test_ci_takes_a_mirror_from_the_variable_or_from_beside_the_checkout(tmp_pat
     (tmp_path / "shared" / "data").mkdir(parents=True)
     assert mirror() == str(tmp_path / "shared" / "data")
     assert mirror(RECSYS_DATA_MIRROR="/of/mine") == "/of/mine"
+
+
+def test_the_longest_files_are_there_and_go_first_in_make_test():
+    assert {path.name for path in (ROOT / "tests").rglob("test_*.py")} >= set(LONGEST)
+    assert " --dist loadfile --no-loadscope-reorder\n" in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_a_new_lock_keeps_the_opening_lines_and_drops_local_tags(tool):

@@ -1,12 +1,15 @@
-"""Networks of Paddle as static graphs, each step in a process of its own: see test_export.
+"""Networks of Paddle as static graphs, made in one process and served in another: see test_export.
 
-    python tests/models/export.py save NETWORK DIRECTORY HOW
-    python tests/models/export.py serve DIRECTORY
+    python tests/models/export.py save HOW NETWORK DIRECTORY [NETWORK DIRECTORY ...]
+    python tests/models/export.py serve DIRECTORY [DIRECTORY ...]
 
-What serves has the files and the framework, and nothing of the package.
+What serves has the files and the framework, and nothing of the package. The last line printed says in
+JSON what came of each: "saved", the largest difference, or the error.
 """
 
+import json
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +91,11 @@ def save(name, directory, how):
         paddle.jit.ignore_module([recsys])
     graph = paddle.jit.to_static(served, input_spec=spec, full_graph=True)
     paddle.jit.save(graph, str(Path(directory) / "network"))
+    return "saved"
 
 
 def serve(directory):
-    """Load the graph, and print the largest difference from what the network said."""
+    """Load the graph: the largest difference from what the network said."""
     import paddle
 
     assert "recsys" not in sys.modules
@@ -107,8 +111,22 @@ def serve(directory):
         for one, other in zip(said, expected, strict=True):
             assert tuple(one.shape) == other.shape, (tuple(one.shape), other.shape)
             worst = max(worst, float(np.abs(one.numpy() - other).max()))
-    print(worst)
+    return str(worst)
+
+
+def said_of(step, *arguments):
+    """What a step returns, or the error that it ends in."""
+    try:
+        return step(*arguments)
+    except Exception:
+        return traceback.format_exc()
 
 
 if __name__ == "__main__":
-    {"save": save, "serve": serve}[sys.argv[1]](*sys.argv[2:])
+    step, *words = sys.argv[1:]
+    if step == "save":
+        how, *words = words
+        told = [said_of(save, name, directory, how) for name, directory in zip(words[::2], words[1::2], strict=True)]
+    else:
+        told = [said_of(serve, directory) for directory in words]
+    print(json.dumps(told))
