@@ -79,7 +79,7 @@ class Row:
 
 
 def stored() -> dict[str, dict[str, Any]]:
-    """Results of the studies of the table and of the moderators, those that are there.
+    """Results of the studies of the table, of axes and of moderators, those that are there.
 
     Raises:
         StaleStudy: one that is there was made from something else.
@@ -87,7 +87,7 @@ def stored() -> dict[str, dict[str, Any]]:
     names = [*dict.fromkeys(world.study for world in WORLDS.values())]
     there = [
         name
-        for name in [*names, "pays_moderators"]
+        for name in [*names, "pays_axes", "pays_moderators"]
         if (root() / "studies" / f"{name}.json").is_file()
     ]
     return {name: study(name) for name in there}
