@@ -11,4 +11,4 @@ def test_every_recommender_keeps_the_contract_in_paddle():
 
 @from_outside
 def test_what_fails_in_paddle_is_told():
-    assert "not found" in in_paddle("tests/contract/test_settings.py::test_nothing")
+    assert "not found" in in_paddle("tests/contract/test_recommenders.py::test_nothing")
