@@ -127,9 +127,9 @@ def along(worlds: Mapping[str, Mapping[str, Any]]):
 
     Returns:
         The figure: a panel an axis, a line a world; x is logarithmic, y attention minus
-        decay in percent of decay's level there.
+        decay in percent of decay's level there, logarithmic beyond 10.
     """
-    fig, panels = figure(columns=3, height=3.0, sharey=True)
+    fig, panels = figure(columns=3, height=3.6, sharey=True)
     for panel, (axis, (title, ticks, labels)) in zip(panels, AXES.items()):
         panel.axhspan(-3, 3, color="#dddddd", linewidth=0)
         panel.axhline(0, color="#444444", linewidth=0.8, marker="")
@@ -147,6 +147,10 @@ def along(worlds: Mapping[str, Mapping[str, Any]]):
         panel.set_xticks(ticks, labels, minor=False)
         panel.minorticks_off()
         panel.set_xlabel(title)
+    panels[0].set_yscale("symlog", linthresh=10, linscale=1.5)
+    ticks = [-100, -30, -10, -3, 0, 3, 10, 30, 100]
+    panels[0].set_yticks(ticks, [str(tick) for tick in ticks], minor=False)
+    panels[0].minorticks_off()
     panels[0].set_ylabel("attention minus decay, %")
     handles, labels = panels[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9)
