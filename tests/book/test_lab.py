@@ -48,7 +48,7 @@ def source(path):
     return nbformat.read(path, as_version=4)
 
 
-ONE_OF_EACH_PART = ["allocation", "metrics", "ratings", "will_you_buy", "own_shadow", "paddle"]
+ONE_OF_EACH_PART = ["allocation", "metrics", "ratings", "loop", "own_shadow", "paddle"]
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
@@ -301,6 +301,8 @@ def lab(tmp_path_factory):
     if not CHROMIUM or not shutil.which("jupyter-lab", path=os.path.dirname(sys.executable)):
         pytest.skip("Chromium or JupyterLab is not installed (Debian: apt-get install chromium)")
     folder = tmp_path_factory.mktemp("lab")
+    for path in ROOT.glob("[!.]*"):  # a notebook finds the book in the folders above it
+        (folder / path.name).symlink_to(path)
     settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"windowingMode": "none"}))  # every cell is drawn, not only those in sight
@@ -311,7 +313,8 @@ def lab(tmp_path_factory):
     variables = {**os.environ, **folders, "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
     token = "of-this-test"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", f"--IdentityProvider.token={token}",
-               f"--ServerApp.root_dir={folder}", "--allow-root", "--ServerApp.port_retries=0"]
+               f"--ServerApp.root_dir={folder}", "--allow-root", "--ServerApp.port_retries=0",
+               "--LabApp.expose_app_in_browser=True"]
     running = subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -337,8 +340,11 @@ def page(lab, browser):
     return browser.new_page()
 
 
+CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')"
+
+
 @pytest.mark.parametrize("name", ONE_OF_EACH_PART)
-def test_jupyterlab_shows_a_notebook_without_anything_raw(lab, page, made, name):
+def test_jupyterlab_shows_a_notebook_without_anything_raw_and_runs_it_to_its_end(lab, page, made, name):
     folder, address = lab
     (folder / f"{name}.ipynb").write_text(as_json(made[name]), "utf-8")
     page.goto(address(f"{name}.ipynb"))
@@ -355,3 +361,8 @@ def test_jupyterlab_shows_a_notebook_without_anything_raw(lab, page, made, name)
     assert folded == [False] * prose(made[name]).count("<details>")
     for code in re.findall(r"^```python\n(.*)$", prose(made[name]), re.M):
         assert code in text
+    page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", timeout=120_000)
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(f"{CELLS}.every(cell => cell.executionCount !== null)", timeout=300_000)
+    assert page.evaluate(f"{CELLS}.length") == len(of(made[name], "code"))
+    assert page.evaluate(f"{CELLS}.flatMap(cell => cell.outputs.toJSON()).filter(one => one.output_type === 'error')") == []
