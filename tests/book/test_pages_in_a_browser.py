@@ -66,6 +66,8 @@ TOUCHING = """() => {
 
 WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BROKEN = "[...document.images].filter(image => !image.complete || !image.naturalWidth).map(image => image.src)"
+AT_ONCE = "*, ::before, ::after { transition: none !important }"
+"""Colours follow the theme at once: in passing from one to the other they stand out from nothing."""
 COLOURS = """[getComputedStyle(document.body).backgroundColor,
               getComputedStyle(document.querySelector(".bd-article p")).color]"""
 STRIP = """() => {
@@ -137,6 +139,7 @@ def looked(browser):
         if page.locator(".math").count():
             page.wait_for_selector("mjx-container", timeout=60_000)
             page.evaluate("MathJax.startup.promise.then(() => null)")
+        page.add_style_tag(content=AT_ONCE)
         seen = {"weight": weight(loaded), "spilled": [], "cut": {}, "axe": [], "touching": [], "outside": [], "faint": []}
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
