@@ -341,6 +341,7 @@ def page(lab, browser):
 
 
 CELLS = "[...jupyterapp.shell.currentWidget.content.model.cells].filter(cell => cell.type === 'code')"
+ERRORS = f"{CELLS}.flatMap(cell => cell.outputs.toJSON()).filter(one => one.output_type === 'error').map(one => one.evalue)"
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH_PART)
@@ -363,6 +364,6 @@ def test_jupyterlab_shows_a_notebook_without_anything_raw_and_runs_it_to_its_end
         assert code in text
     page.wait_for_function("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", timeout=120_000)
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(f"{CELLS}.every(cell => cell.executionCount !== null)", timeout=300_000)
-    assert page.evaluate(f"{CELLS}.length") == len(of(made[name], "code"))
-    assert page.evaluate(f"{CELLS}.flatMap(cell => cell.outputs.toJSON()).filter(one => one.output_type === 'error')") == []
+    ended = f"{ERRORS}.length || {CELLS}.every(cell => cell.executionCount !== null)"  # an error ends the run
+    page.wait_for_function(ended, timeout=300_000)
+    assert page.evaluate(ERRORS) == [] and page.evaluate(f"{CELLS}.length") == len(of(made[name], "code"))

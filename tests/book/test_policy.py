@@ -58,6 +58,9 @@ def n_words(prose):
 def test_a_solution_is_no_part_of_what_all_readers_read():
     folded = "```{solution-start} ex\n:class: dropdown\n```\nfour words are folded\n```{solution-end}\n```"
     assert n_words(open_words(f"Two words.\n\n{folded}\n\nTwo more.\n\n{folded}")) == 4
+    notes = "```{dropdown} Laboratory notes\n| a | table |\n```"
+    formula = "```{math}\n:label: eq-x\nx = y\n```"
+    assert n_words(open_words(f"Two words.\n\n{notes}\n\nTwo more: 0.5 and $a + b$.\n\n{formula}\n\nEnd.")) == 8
 
 
 def test_every_notebook_is_a_chapter_and_the_other_way_round():
