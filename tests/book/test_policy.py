@@ -121,7 +121,7 @@ def test_a_chapter_has_its_parts(path):
     assert prose.count("{solution-end}") == len(solutions)
     assert re.search(r"\bprove\b|\bderive\b", prose, re.I), "one exercise asks for a proof"
     assert "claims(" in code and "show(" in code
-    assert n_words(prose) <= 6000 and n_words(open_words(prose)) <= 3500
+    assert n_words(prose) <= 3700 and n_words(open_words(prose)) <= 3200
 
 
 def chapter_of(twin):
