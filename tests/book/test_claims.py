@@ -244,3 +244,11 @@ def test_claims_are_sane(root):
 def test_a_tolerance_that_yaml_reads_as_text_is_refused():
     with pytest.raises(ClaimError, match="write 0.00006"):
         Claim("a", "b", (0.1,), yaml.safe_load("6e-05"), "c", "seeded")
+
+
+def test_every_entry_of_the_bibliography_is_cited(root):
+    """An entry that nobody cites is no evidence that the book covers it."""
+    keys = re.findall(r"^@\w+\{([^,]+),", (root / "book" / "references.bib").read_text("utf-8"), re.M)
+    pages = [*(root / "notebooks").glob("*.ipynb"), *(root / "book").glob("*.md"), *(root / "book").glob("*.yml"), *(root / "recsys").rglob("*.yml")]
+    written = "\n".join(path.read_text("utf-8") for path in pages)
+    assert len(keys) > 100 and [key for key in keys if not re.search(rf"(?<!\w){re.escape(key)}(?!\w)", written)] == []

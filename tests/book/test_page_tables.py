@@ -109,3 +109,27 @@ def test_an_empty_cell_among_numbers_has_a_dash():
 def test_the_bounds_of_an_interval_beside_a_verdict_stay_on_one_line():
     [cell] = parsed(pd.DataFrame({"a": ["+0.042 [+0.031, +0.052] pays"]})).select("tbody td")
     assert cell.get_text() == "+0.042 [+0.031,\N{NO-BREAK SPACE}+0.052] pays"
+
+
+def marked(frame, tags="tag_mark-best "):
+    return BeautifulSoup(mended(f'<div class="cell {tags}docutils container"><div>\n{frame.to_html()}</div></div>'), "html.parser")
+
+
+def test_the_best_of_each_column_of_results_is_bold_where_the_cell_asks_for_it():
+    frame = FRAME.assign(bits=[2.5, 2.25], passes=[1, 2], same=["1", "1"], rate=["9%", "10%"])
+    page = marked(frame)
+    assert texts(page.select("td strong")) == ["0.1265 [-0.01, 0.14]", "1000", "2.25"], "not passes, not a tie of all, not a rate"
+    assert "not tell it from the next" in page.select_one("p.of-marks").text
+    assert marked(frame, "").select("strong, p.of-marks") == []
+    assert marked(frame[["tool"]]).select("strong, p.of-marks") == []
+
+
+def test_two_that_are_best_are_both_bold_and_a_missing_one_is_none():
+    frame = pd.DataFrame({"recall": ["−0.5", "0.25", "0.25", "NaN"]})
+    assert texts(marked(frame).select("strong")) == ["0.25", "0.25"]
+
+
+def test_a_table_of_the_next_cell_is_not_marked():
+    cell = f'<div class="cell docutils container"><div>\n{FRAME.to_html()}</div></div>'
+    body = f'<div class="cell tag_mark-best docutils container"><p>x</p></div>{cell}'
+    assert BeautifulSoup(mended(body), "html.parser").select("strong") == []

@@ -14,6 +14,15 @@ TABLE = re.compile(
 NUMBER = r"(?:[<>≤≥]\s?)?[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms|s|MiB|MB|GB)?"
 NAMES = {"item", "subclass", "product", "user", "customer", "viewer", "film", "day"}
 """Heads of columns whose numbers count nothing."""
+CELL = '<div class="cell '
+SETTINGS = {"films", "rate", "passes", "validation"}
+"""Heads of columns in which nothing is best."""
+LEAST = re.compile(r"\b(?:bits|RMSE|error)\b")
+"""In the head of a column whose least is best."""
+NOTE = (
+    '<p class="of-marks">Bold: the best of its column. Where intervals overlap, that '
+    "alone does not tell it from the next.</p>"
+)
 DATE = r"\d{4}-\d\d(?:-\d\d)?"
 BRACKET = re.compile(rf"(?<=\[)({NUMBER}),? (?={NUMBER}\])")
 LARGE = re.compile(r"\d{5,}")
@@ -29,7 +38,8 @@ def mended(body: str) -> str:
     pandas gives an index with a name a row of its own, empty but for that name; the name
     moves up. Columns of numbers, and of numbers with intervals, get the class `number`.
     Large counts of pandas get commas, but not numbers that name a thing (`NAMES`);
-    a dash stands for what is missing.
+    a dash stands for what is missing. In tables of a cell with the tag `mark-best` the
+    best of each column is bold.
 
     Args:
         body: HTML of a page, or of a part of it.
@@ -37,12 +47,18 @@ def mended(body: str) -> str:
     Returns:
         The same with other tables.
     """
-    return TABLE.sub(
-        lambda found: found[0].replace(found["table"], _mended(found["table"])), body
-    )
 
 
-def _mended(text: str) -> str:
+    def mend(found: re.Match) -> str:
+        cell = body.rfind(CELL, 0, found.start())
+        tags = body[cell + len(CELL) : body.find(">", cell)] if cell >= 0 else ""
+        best = "tag_mark-best" in tags
+        return found[0].replace(found["table"], _mended(found["table"], best))
+
+    return TABLE.sub(mend, body)
+
+
+def _mended(text: str, best: bool) -> str:
     soup = BeautifulSoup(text, "html.parser")
     table = soup.table
     of_pandas = "dataframe" in table.get("class", [])
@@ -58,7 +74,8 @@ def _mended(text: str) -> str:
         _part_thousands(table)
     if not of_pandas:
         return str(soup)
-    return f'<div class="pst-scrollable-table-container">{soup}</div>'
+    note = NOTE if best and _mark_best(table) else ""
+    return f'<div class="pst-scrollable-table-container">{soup}</div>{note}'
 
 
 def _rows(part: Tag | None) -> list[Tag]:
@@ -99,6 +116,19 @@ def _name_cells(table: Tag) -> None:
 
 def _mark_numbers(table: Tag) -> None:
     """Give the class `number` to columns that hold nothing else, and to single intervals."""
+    for name, cells in _columns(table):
+        said = [(cell, _said(cell)) for cell in cells if cell.name == "td"]
+        numbers = [pair for pair in said if LIKE_A_NUMBER.fullmatch(pair[1])]
+        if any(text for _, text in said) and len(numbers) == len(said):
+            marked = [cell for cell, _ in said] + name
+        else:
+            marked = [cell for cell, text in numbers if text.endswith("]")]
+        for cell in marked:
+            cell["class"] = [*cell.get("class", []), "number"]
+
+
+def _columns(table: Tag) -> list[tuple[list[Tag], list[Tag]]]:
+    """The header cell of each column, in a list that is empty without one; and its cells."""
     columns: dict[int, list[Tag]] = {}
     for row in _rows(table.tbody):
         place = n_columns(table)
@@ -107,15 +137,32 @@ def _mark_numbers(table: Tag) -> None:
             columns.setdefault(place, []).append(cell)
     header = _rows(table.thead)[-1:]
     names = _cells(header[0]) if header else []
-    for place, cells in columns.items():
-        said = [(cell, _said(cell)) for cell in cells if cell.name == "td"]
-        numbers = [pair for pair in said if LIKE_A_NUMBER.fullmatch(pair[1])]
-        if any(text for _, text in said) and len(numbers) == len(said):
-            marked = [cell for cell, _ in said] + names[place : place + 1]
-        else:
-            marked = [cell for cell, text in numbers if text.endswith("]")]
-        for cell in marked:
-            cell["class"] = [*cell.get("class", []), "number"]
+    return [(names[place : place + 1], cells) for place, cells in columns.items()]
+
+
+def _mark_best(table: Tag) -> bool:
+    """Make the best of each column of results bold; say whether there was one."""
+    marked = False
+    for name, cells in _columns(table):
+        head = "".join(cell.get_text(strip=True) for cell in name)
+        values = {id(cell): _value(cell) for cell in cells}
+        known = {value for value in values.values() if value is not None}
+        if len(known) < 2 or head in SETTINGS:
+            continue
+        best = min(known) if LEAST.search(head) else max(known)
+        for cell in cells:
+            if values[id(cell)] == best:
+                cell.string.wrap(BeautifulSoup().new_tag("strong"))
+                marked = True
+    return marked
+
+
+def _value(cell: Tag) -> float | None:
+    """What a cell of numbers begins with."""
+    first = re.match(NUMBER, _said(cell))
+    if first is None or "number" not in cell.get("class", []):
+        return None
+    return float(re.sub(r"[^\d.e+-]", "", first[0].replace("\N{MINUS SIGN}", "-")))
 
 
 def _said(cell: Tag) -> str:
