@@ -81,6 +81,8 @@ def test_the_rest_of_a_page_stays_as_it_is():
 def test_large_counts_have_commas_and_names_have_none():
     frame = pd.DataFrame({"item": [4714981010038], "rows": [134217728], "year": [1998]})
     assert texts(parsed(frame).tbody.find_all("td")) == ["4714981010038", "134,217,728", "1998"]
+    counts = parsed(pd.DataFrame({"same stamp": [1205]}, index=pd.Index([2048], name="positions"))).tbody
+    assert texts(counts.find_all(["th", "td"])) == ["2,048", "1,205"]
 
 
 def test_what_is_missing_is_a_dash_and_a_bound_is_a_number():
