@@ -40,7 +40,7 @@ def test_names_of_index_and_columns_both_stay():
 
 def test_columns_of_numbers_and_of_intervals_are_marked_with_their_headers_and_no_others():
     table = parsed(FRAME)
-    assert set(texts(table.select("td.number"))) == {"0.1141 [0.1, 0.13]", "20", "0.1265 [-0.01, 0.14]", "1000"}
+    assert set(texts(table.select("td.number"))) == {"0.1141 [0.1, 0.13]", "20", "0.1265 [-0.01, 0.14]", "1,000"}
     assert texts(table.select("th.number")) == ["nDCG@10", "settings"]
 
 
@@ -49,7 +49,7 @@ def test_a_row_whose_first_cell_spans_several_has_its_numbers_in_their_columns()
     assert texts(parsed(frame).select("td.number")) == ["1", "2"]
 
 
-@pytest.mark.parametrize("number", ["-0.1", "−3", "+4.5%", ".25", "1,682", "1e-05", "18.6 ms", "1.51 (1.47 to 1.56)",
+@pytest.mark.parametrize("number", ["-0.1", "−3", "+4.5%", ".25", "1,682", "1e-05", "18.6 ms", "1.51 (1.47 to 1.56)", "0.017 ± 0.004",
                                     "[0.1, 0.2]", "1997-09 to 1998-04", "2000-11-01", "nan", "–", ""])
 def test_what_reads_as_a_number_is_one(number):
     assert len(parsed(pd.DataFrame({"a": ["1.5", number]})).select("td.number")) == 2

@@ -18,7 +18,7 @@ DATE = r"\d{4}-\d\d(?:-\d\d)?"
 BRACKET = re.compile(rf"(?<=\[)({NUMBER}),? (?={NUMBER}\])")
 LARGE = re.compile(r"\d{4,}")
 LIKE_A_NUMBER = re.compile(
-    rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
+    rf"(?:{NUMBER})?(?: ± {NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
     rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]"
 )
 
