@@ -119,10 +119,16 @@ def first_stored(notebook: Path) -> Stored:
 
 
 def _unmark(fig) -> None:
-    """Take the markers off lines that have too many to see."""
-    lines = [line for ax in fig.axes for line in ax.get_lines()]
-    for line in lines:
-        if line.get_linestyle() != "None" and len(line.get_xdata()) > 30:
+    """Take the markers off lines that have too many to see, and off their names in a legend."""
+    for ax in fig.axes:
+        lines = [line for line in ax.get_lines() if line.get_linestyle() != "None"]
+        many = [line for line in lines if len(line.get_xdata()) > 30]
+        names = {line.get_label() for line in many}
+        for legend in filter(None, [ax.get_legend(), *fig.legends]):
+            for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+                if text.get_text() in names and hasattr(handle, "set_marker"):
+                    many.append(handle)
+        for line in many:
             line.set_marker("")
 
 

@@ -27,6 +27,7 @@ LEFT_ALONE = [
     re.compile(r"^(```|~~~)(?!\{).*?^\1", re.M | re.S),
     re.compile(r"\$\$.*?\$\$", re.S),
     re.compile(r"\$[^$\n]+\$"),
+    re.compile(r"\b95% intervals?\b"),  # a level is no result
     re.compile(r"\{[\w:-]+\}`[^`]*`"),
     re.compile(r"`[^`]*`"),
     re.compile(r"\]\([^)]*\)"),

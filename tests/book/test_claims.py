@@ -187,7 +187,7 @@ def test_the_linter_finds(tiny, prose, problem):
 
 
 @pytest.mark.parametrize("prose", [
-    "{claim}`0.107 <toy.a>` and {cited}`.094 <known2020>`", "version 1.2.1", "`0.107` in code", "$p = 0.5$",
+    "{claim}`0.107 <toy.a>` and {cited}`.094 <known2020>`", "version 1.2.1", "`0.107` in code", "$p = 0.5$", "95% intervals",
     "```python\nx = 0.107\n```", "[link](http://x/0.107)", "In section four of 2015, 943 of 1,682.", "{cite:t}`known2020`",
 ])
 def test_the_linter_leaves_alone(tiny, prose):

@@ -40,7 +40,7 @@ def test_names_of_index_and_columns_both_stay():
 
 def test_columns_of_numbers_and_of_intervals_are_marked_with_their_headers_and_no_others():
     table = parsed(FRAME)
-    assert set(texts(table.select("td.number"))) == {"0.1141 [0.1, 0.13]", "20", "0.1265 [-0.01, 0.14]", "1000"}
+    assert set(texts(table.select("td.number"))) == {"0.1141 [0.1, 0.13]", "20", "0.1265 [-0.01, 0.14]", "1,000"}
     assert texts(table.select("th.number")) == ["nDCG@10", "settings"]
 
 
@@ -49,7 +49,7 @@ def test_a_row_whose_first_cell_spans_several_has_its_numbers_in_their_columns()
     assert texts(parsed(frame).select("td.number")) == ["1", "2"]
 
 
-@pytest.mark.parametrize("number", ["-0.1", "−3", "+4.5%", ".25", "1,682", "1e-05", "18.6 ms", "1.51 (1.47 to 1.56)",
+@pytest.mark.parametrize("number", ["-0.1", "−3", "+4.5%", ".25", "1,682", "1e-05", "18.6 ms", "1.51 (1.47 to 1.56)", "0.017 ± 0.004",
                                     "[0.1, 0.2]", "1997-09 to 1998-04", "2000-11-01", "nan", "–", ""])
 def test_what_reads_as_a_number_is_one(number):
     assert len(parsed(pd.DataFrame({"a": ["1.5", number]})).select("td.number")) == 2
@@ -81,6 +81,8 @@ def test_the_rest_of_a_page_stays_as_it_is():
 def test_large_counts_have_commas_and_names_have_none():
     frame = pd.DataFrame({"item": [4714981010038], "rows": [134217728], "year": [1998]})
     assert texts(parsed(frame).tbody.find_all("td")) == ["4714981010038", "134,217,728", "1998"]
+    counts = parsed(pd.DataFrame({"same stamp": [1205]}, index=pd.Index([2048], name="positions"))).tbody
+    assert texts(counts.find_all(["th", "td"])) == ["2,048", "1,205"]
 
 
 def test_what_is_missing_is_a_dash_and_a_bound_is_a_number():

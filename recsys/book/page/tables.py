@@ -12,7 +12,7 @@ TABLE = re.compile(
     re.DOTALL,
 )
 NUMBER = r"(?:[<>≤≥]\s?)?[-+−]?(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?\s?(?:%|ms|s|MiB|MB|GB)?"
-NAMES = {"item", "subclass", "product", "user", "customer", "viewer", "film", "day"}
+NAMES = {"item", "subclass", "product", "user", "customer", "viewer", "film", "day", "year"}
 """Heads of columns whose numbers count nothing."""
 CELL = '<div class="cell '
 SETTINGS = {"films", "rate", "passes", "validation"}
@@ -25,9 +25,9 @@ NOTE = (
 )
 DATE = r"\d{4}-\d\d(?:-\d\d)?"
 BRACKET = re.compile(rf"(?<=\[)({NUMBER}),? (?={NUMBER}\])")
-LARGE = re.compile(r"\d{5,}")
+LARGE = re.compile(r"\d{4,}")
 LIKE_A_NUMBER = re.compile(
-    rf"(?:{NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
+    rf"(?:{NUMBER})?(?: ± {NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
     rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]"
 )
 
@@ -37,9 +37,9 @@ def mended(body: str) -> str:
 
     pandas gives an index with a name a row of its own, empty but for that name; the name
     moves up. Columns of numbers, and of numbers with intervals, get the class `number`.
-    Large counts of pandas get commas, but not numbers that name a thing (`NAMES`);
-    a dash stands for what is missing. In tables of a cell with the tag `mark-best` the
-    best of each column is bold.
+    Counts of pandas from a thousand on get commas, but not numbers that name a thing
+    (`NAMES`); a dash stands for what is missing. In tables of a cell with the tag
+    `mark-best` the best of each column is bold.
 
     Args:
         body: HTML of a page, or of a part of it.
@@ -152,7 +152,9 @@ def _mark_best(table: Tag) -> bool:
         best = min(known) if LEAST.search(head) else max(known)
         for cell in cells:
             if values[id(cell)] == best:
-                cell.string.wrap(BeautifulSoup().new_tag("strong"))
+                strong = Tag(name="strong")
+                strong.extend(list(cell.contents))
+                cell.append(strong)
                 marked = True
     return marked
 
@@ -201,7 +203,7 @@ def _part_thousands(table: Tag) -> None:
         cells = _cells(row)
         for name, cell in zip(names[-len(cells) :], cells, strict=False):
             text = cell.get_text(strip=True)
-            if cell.name == "td" and name not in NAMES and LARGE.fullmatch(text):
+            if name not in NAMES and LARGE.fullmatch(text):
                 cell.string = f"{int(text):,}"
 
 
