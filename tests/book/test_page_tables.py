@@ -120,7 +120,7 @@ def marked(frame, tags="tag_mark-best "):
 def test_the_best_of_each_column_of_results_is_bold_where_the_cell_asks_for_it():
     frame = FRAME.assign(bits=[2.5, 2.25], passes=[1, 2], same=["1", "1"], rate=["9%", "10%"])
     page = marked(frame)
-    assert texts(page.select("td strong")) == ["0.1265 [-0.01, 0.14]", "1000", "2.25"], "not passes, not a tie of all, not a rate"
+    assert texts(page.select("td strong")) == ["0.1265 [-0.01, 0.14]", "1,000", "2.25"], "not passes, not a tie of all, not a rate"
     assert "not tell it from the next" in page.select_one("p.of-marks").text
     assert marked(frame, "").select("strong, p.of-marks") == []
     assert marked(frame[["tool"]]).select("strong, p.of-marks") == []
