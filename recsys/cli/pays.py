@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,12 @@ def _of_slates(
     made_from = {
         "log": f"{content_hash(log)[:16]} {digest(vectors)}",
         "config": config,
-        "code": reach(at, slates.__name__, "pieces").digest(),
+        "code": reach(at, slates.__name__, "of_arm").digest(),
     }
     world = slates.Newsroom(log, vectors, config)
-    done = _made(at, made_from, slates.pieces(config, world, name))
+    of_arm = partial(slates.of_arm, config, world, name)
+    made = {f"{name}: {arm}": partial(of_arm, arm) for arm in slates.READERS}
+    done = _made(at, made_from, made)
     found = slates.told(config, done, name)
     _say(f"{name}: {found['units']:,} readers", config, slates.METRIC, found["arms"])
     _judge("Softmax minus mean", found["softmax minus mean"])
