@@ -15,6 +15,7 @@ from recsys.book.pays import registered, slates
 from recsys.cli.pays import _impressions
 from recsys.data import read_mind
 from recsys.data.parse import content_hash
+from studies import pays_bing
 from tests.cli.test_pays_command import checkout, typed  # noqa: F401
 from tests.conftest import ROOT
 from tests.data.test_sets import put
@@ -187,11 +188,30 @@ def test_settings_are_chosen_on_validation_and_the_test_is_read_once_a_seed(worl
     assert np.array(piece["tests"]["w"]["units"]).min() == 1
 
 
-def test_both_arms_learn_the_readers(world):
+def test_both_arms_learn_the_readers_and_are_those_of_the_bing_sample(world):
     """The planted topics are there to be had; which arm is ahead is not asserted."""
+    assert slates.READERS == pays_bing.READERS
     settings = {"epochs": 4, "learning_rate": 0.05, "dropout": 0.0, "dim": 16}
-    for arm in slates.READERS:
-        assert world.read(slates.trained(world, arm, settings, 0, "test"), "test").mean() > 0.8
+    for arm, reader in slates.READERS.items():
+        model = slates.trained(world, arm, settings, 0, "test")
+        assert model.config.reader == reader and not model.config.skips
+        assert model.config.max_history == CONFIG["most events"]
+        assert world.read(model, "test").mean() > 0.8
+
+
+def test_a_gain_of_softmax_pays_and_the_margin_is_of_the_mean():
+    rng = np.random.default_rng(4)
+    mean = 0.6 + rng.normal(size=(3, 50)) / 100
+    gains = {"mean": 0, "softmax": 0.1 + rng.normal(size=(3, 50)) / 100}
+    done = {f"w: {arm}": {"search": [{"validation": 0.6}], "settings": {}, "at an end": [],
+                          "tests": {"w": {"units": (mean + gain).tolist(), "seconds": 1}}} for arm, gain in gains.items()}  # fmt: skip
+    found = slates.told(CONFIG, done, "w")
+    assert found["units"] == 50 and [row["level"][0] for row in found["arms"].values()] == pytest.approx([0.6, 0.7], abs=0.005)
+    row = found["softmax minus mean"]
+    assert row["low"] > 0.09 and row["p_value"] < 0.05 and not row["within_margin"]
+    for share, within in ((0.0299, True), (0.0301, False)):
+        done["w: softmax"]["tests"]["w"]["units"] = (mean + share * mean.mean()).tolist()
+        assert slates.told(CONFIG, done, "w")["softmax minus mean"]["within_margin"] is within
 
 
 @pytest.fixture
