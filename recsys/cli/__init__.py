@@ -205,7 +205,11 @@ def pays_command(
     value: ValueOption = None,
     time_unit: UnitOption = None,
 ) -> None:
-    """Ask of one log what the book asks: does attention pay? Takes minutes to hours."""
+    """Ask of one log what the book asks: does attention pay? Takes minutes to hours.
+
+    Of impressions, by MIND's name or the path of its directory or zip: a candidate that
+    asks the clicks before it, minus their mean.
+    """
     from recsys.cli.pays import pays
 
     columns = dict(user=user, item=item, time=time, value=value, time_unit=time_unit)
