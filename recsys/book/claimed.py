@@ -242,7 +242,7 @@ def as_printed(like: str, value: float) -> str:
     percent = like.endswith("%")
     number = like.rstrip("%")
     decimals = len(number.partition(".")[2])
-    shown = f"{value * (100 if percent else 1):{',' if ',' in number or abs(value) >= 10_000 else ''}.{decimals}f}"
+    shown = f"{value * (100 if percent else 1):{',' if ',' in number or abs(value) >= 1_000 else ''}.{decimals}f}"
     if re.match(r"[-−]?\.", number):
         shown = shown.replace("0.", ".", 1)
     if number.startswith("−"):

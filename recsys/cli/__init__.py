@@ -55,7 +55,7 @@ def data_list() -> None:
 
     for entry in catalogue().values():
         typer.echo(
-            f"{entry.name:20} {entry.counts['rows']:>9,} rows  {entry.title}{' (optional)' if entry.optional else ''}"
+            f"{entry.name:20} {entry.counts['rows']:>10,} rows  {entry.title}{' (optional)' if entry.optional else ''}"
         )
 
 

@@ -44,7 +44,7 @@ def card(name: str) -> str:
             "",
             "## Where it is looked for",
             "",
-            "1. the cache directory (`recsys data where` prints it)",
+            f"1. the cache directory (`recsys data where {wanted.name}` prints it)",
             "2. the directory in `RECSYS_DATA_MIRROR`, if that is set",
             *[f"{number}. {place}" for number, place in enumerate(places, start=3)],
             "",

@@ -17,7 +17,7 @@ def parsed(frame):
 
 
 def texts(cells):
-    return [cell.get_text(strip=True) for cell in cells]
+    return [cell.get_text().strip() for cell in cells]
 
 
 def test_the_name_of_the_index_stands_beside_those_of_the_columns():
@@ -93,7 +93,7 @@ def test_what_is_missing_is_a_dash_and_a_bound_is_a_number():
 
 
 def test_an_interval_keeps_its_line_beside_a_word():
-    frame = pd.DataFrame({"a": ["(control)", "0.033 [0.030, 0.036]"], "b": ["x", "0.1"]})
+    frame = pd.DataFrame({"a": ["as before", "0.033 [0.030, 0.036]"], "b": ["x", "0.1"]})
     assert texts(parsed(frame).select("td.number")) == ["0.033 [0.030, 0.036]"]
 
 
@@ -111,6 +111,7 @@ def test_an_empty_cell_among_numbers_has_a_dash():
 def test_the_bounds_of_an_interval_beside_a_verdict_stay_on_one_line():
     [cell] = parsed(pd.DataFrame({"a": ["+0.042 [+0.031, +0.052] pays"]})).select("tbody td")
     assert cell.get_text() == "+0.042 [+0.031,\N{NO-BREAK SPACE}+0.052] pays"
+    assert len(cell.select("br")) == 2
 
 
 def marked(frame, tags="tag_mark-best "):
@@ -135,3 +136,18 @@ def test_a_table_of_the_next_cell_is_not_marked():
     cell = f'<div class="cell docutils container"><div>\n{FRAME.to_html()}</div></div>'
     body = f'<div class="cell tag_mark-best docutils container"><p>x</p></div>{cell}'
     assert BeautifulSoup(mended(body), "html.parser").select("strong") == []
+
+
+def test_an_interval_may_break_before_its_bounds_and_a_word_in_place_of_a_number_stands_where_one_would():
+    soup = parsed(pd.DataFrame({"a": ["(control)", "0.033 [0.030, 0.036]"], "passes": ["never", "2313"]}))
+    assert texts(soup.select("span.bounds")) == ["[0.030, 0.036]"]
+    assert texts(soup.select("td.number")) == ["(control)", "never", "0.033 [0.030, 0.036]", "2,313"]
+
+
+def test_what_python_says_of_truth_is_said_in_words():
+    assert texts(parsed(pd.DataFrame({"at rest": [True, False]})).select("tbody td")) == ["yes", "no"]
+
+
+def test_a_short_name_of_a_row_stays_on_a_line_and_a_long_one_has_room():
+    frame = pd.DataFrame({"a": [1, 2, 3]}, index=["T = 1.0", "two steps", "max of 4, 19 clicks, same vectors"])
+    assert [cell.get("class") for cell in parsed(frame).select("tbody th")] == [["short"], None, ["long"]]

@@ -28,8 +28,15 @@ BRACKET = re.compile(rf"(?<=\[)({NUMBER}),? (?={NUMBER}\])")
 LARGE = re.compile(r"\d{4,}")
 LIKE_A_NUMBER = re.compile(
     rf"(?:{NUMBER})?(?: ± {NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
-    rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]"
+    rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]|never|\(control\)"
 )
+BOUNDS = re.compile(rf"(?P<value>{NUMBER}) (?P<bounds>[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])")
+VERDICT = re.compile(
+    rf"(?P<value>{NUMBER}) (?P<bounds>\[{NUMBER},\s{NUMBER}\]) (?P<verdict>[a-z ]+)"
+)
+SHORT, LONG = 8, 20
+"""Letters of a row's name that never breaks, and of one that needs room."""
+INSTEAD = {"None": "–", "NaN": "–", "nan": "–", "<NA>": "–", "-": "–", "True": "yes", "False": "no"}
 
 
 def mended(body: str) -> str:
@@ -38,8 +45,10 @@ def mended(body: str) -> str:
     pandas gives an index with a name a row of its own, empty but for that name; the name
     moves up. Columns of numbers, and of numbers with intervals, get the class `number`.
     Counts of pandas from a thousand on get commas, but not numbers that name a thing
-    (`NAMES`); a dash stands for what is missing. In tables of a cell with the tag
-    `mark-best` the best of each column is bold.
+    (`NAMES`); a dash stands for what is missing. A verdict stands below its interval.
+    Where a telephone has no room, an interval breaks before its bounds, and a name of a
+    row has room for two words. In tables of a cell with the tag `mark-best` the best of
+    each column is bold.
 
     Args:
         body: HTML of a page, or of a part of it.
@@ -69,6 +78,8 @@ def _mended(text: str, best: bool) -> str:
     _name_cells(table)
     _mark_numbers(table)
     _bind_intervals(table)
+    _part_intervals(table)
+    _size_names(table)
     if of_pandas:
         _fill_gaps(table)
         _part_thousands(table)
@@ -175,10 +186,11 @@ def _said(cell: Tag) -> str:
 
 
 def _fill_missing(table: Tag) -> None:
-    """A dash where there is no number."""
+    """A dash where there is no number, and words for what Python says of truth."""
     for cell in table.find_all("td"):
-        if cell.get_text(strip=True) in {"None", "NaN", "nan"}:
-            cell.string = "–"
+        text = cell.get_text(strip=True)
+        if text in INSTEAD:
+            cell.string = INSTEAD[text]
 
 
 def _bind_intervals(table: Tag) -> None:
@@ -186,6 +198,30 @@ def _bind_intervals(table: Tag) -> None:
     for cell in table.find_all("td", class_=lambda name: name != "number"):
         for text in cell.find_all(string=BRACKET):
             text.replace_with(BRACKET.sub("\\1,\N{NO-BREAK SPACE}", text))
+
+
+def _part_intervals(table: Tag) -> None:
+    """Say where an interval may break: before its bounds, and before a verdict on it."""
+    for cell in table.find_all("td"):
+        found = BOUNDS.fullmatch(cell.string or "")
+        if found:
+            bounds = Tag(name="span", attrs={"class": "bounds"})
+            bounds.string = found["bounds"]
+            cell.string = f"{found['value']} "
+            cell.append(bounds)
+        found = VERDICT.fullmatch(cell.string or "")
+        if found:
+            cell.string = f"{found['value']} "
+            for line in (f"{found['bounds']} ", found["verdict"]):
+                cell.extend([Tag(name="br", can_be_empty_element=True), line])
+
+
+def _size_names(table: Tag) -> None:
+    """Short names of rows stay on a line; long ones have room for two words."""
+    for cell in table.select("tbody th"):
+        size = len(cell.get_text(strip=True))
+        if size <= SHORT or size >= LONG:
+            cell["class"] = [*cell.get("class", []), "short" if size <= SHORT else "long"]
 
 
 def _fill_gaps(table: Tag) -> None:
