@@ -17,6 +17,8 @@ import importlib.util
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +27,7 @@ from types import ModuleType
 from recsys.book import pieces
 from recsys.book.reach import reach
 from recsys.book.root import root
+from recsys.book.side_by_side import cores
 
 COMPUTING = {
     "numpy": "numpy",
@@ -92,6 +95,12 @@ def differences(at: Path, name: str) -> tuple[list[str], list[str]]:
     return stale, versions
 
 
+OTHER = (
+    "import sys; from pathlib import Path; from recsys.book.studies import make_pieces; "
+    "make_pieces(Path.cwd(), sys.argv[1], print)"
+)
+"""What another process runs, in the checkout, to make some of a study's pieces."""
+
 ROOTS = ("run", "pieces")
 """The functions of a study that make its result."""
 
@@ -156,6 +165,8 @@ def missing_data(at: Path, name: str) -> list[str]:
 def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     """Run a study and write its artefact.
 
+    The pieces of a long one are made by as many processes as there are cores.
+
     Args:
         at: the checkout.
         name: of the study.
@@ -169,9 +180,7 @@ def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     made_from = fingerprint(at, name)
     done, took = {}, {}
     if hasattr(module, "pieces"):
-        kept = at / ".reproduce" / "pieces" / name
-        from_here = fingerprint(at, name, ["pieces"])
-        done, took = pieces.make(kept, from_here, module.pieces(module.CONFIG), say)
+        done, took = _side_by_side(at, name, say)
     start = pieces.processor_seconds()
     result = module.run(module.CONFIG, *([done] if done else []))
     seconds = sum(took.values()) + pieces.processor_seconds() - start
@@ -187,6 +196,33 @@ def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     partial.write_text(json.dumps(artefact, indent=1) + "\n", "utf-8")
     os.replace(partial, path)  # a kill leaves the one before
     return seconds
+
+
+def _side_by_side(
+    at: Path, name: str, say: Callable[[str], None]
+) -> tuple[dict[str, dict], dict[str, float]]:
+    """Have every piece of a study, as many at a time as there are cores."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    others = [
+        subprocess.Popen([sys.executable, "-c", OTHER, name], cwd=at, env=environment)
+        for _ in range(cores() - 1)
+    ]
+    try:
+        return make_pieces(at, name, say)
+    finally:
+        for other in others:
+            other.terminate()
+            other.wait()
+
+
+def make_pieces(
+    at: Path, name: str, say: Callable[[str], None]
+) -> tuple[dict[str, dict], dict[str, float]]:
+    """Have every piece of a study: what it returned, and the seconds that it took."""
+    module = _module(at, name)
+    kept = at / ".reproduce" / "pieces" / name
+    from_here = fingerprint(at, name, ["pieces"])
+    return pieces.make(kept, from_here, module.pieces(module.CONFIG), say)
 
 
 def _artefact(at: Path, name: str) -> Path:

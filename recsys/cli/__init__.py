@@ -237,7 +237,10 @@ def reproduce_command(
     ] = False,
     changed: Annotated[
         bool,
-        typer.Option(help="Only notebooks whose inputs changed since the last pass."),
+        typer.Option(
+            help="Only notebooks whose inputs changed since the last pass, "
+            "and of the studies those that are stale."
+        ),
     ] = False,
     keep: Annotated[
         bool, typer.Option(help="Keep the pass for the book's status page.")

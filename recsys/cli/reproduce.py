@@ -31,7 +31,7 @@ def reproduce(
         at: the checkout.
         names: of the notebooks; all if there are none.
         moved: a file for the report of the claims that moved.
-        full: run the studies first.
+        full: run the studies first; with `changed`, those that are stale.
         update: store first what the notebooks print.
         reuse: take the recorded pass of this very tree, if there is one.
         changed: run only notebooks whose inputs changed.
@@ -41,7 +41,7 @@ def reproduce(
         0, or 1 where data, a notebook, a claim or the book failed.
     """
     if full:
-        _studies(at)
+        run_studies(at, changed)
     if update:
         _update(at, names)
     record = passes.recorded(at) if reuse else None
@@ -57,8 +57,12 @@ def reproduce(
     return 0 if record["ok"] and page else 1
 
 
-def _studies(at: Path) -> None:
+def run_studies(at: Path, changed: bool) -> None:
+    """Run the studies one after the other; with `changed`, only those that are stale."""
+    waiting = studies.waiting(at)
     for name in studies.names(at):
+        if changed and name not in waiting and not studies.differences(at, name)[0]:
+            continue
         missing = studies.missing_data(at, name)
         if missing:
             typer.echo(

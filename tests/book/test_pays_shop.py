@@ -18,7 +18,8 @@ from tests.conftest import ROOT
 CONFIG = registered(ROOT / "studies", "pays_shop")
 SMALL = {**CONFIG, "settings": 2, "seeds": [0, 1], "arms": ["mean", "decay", "softmax"], "told": ["mean", "decay", "softmax"],
          "counts": ["popularity", "minus popularity", "times bought", "times, then popularity", "EASE", "trees"],
-         "contrasts": [["softmax", "mean"], ["softmax, told", "times bought"]], "rows a product": 2, "EASE rows": 3,
+         "contrasts": [["softmax", "mean"], ["softmax, told", "times bought"]],
+         "contrasts, told": [["softmax, told", "mean, told"]], "rows a product": 2, "EASE rows": 3,
          "full ranking": ["mean", "decay", "softmax", "mean, told", "decay, told", "softmax, told", "popularity", "times bought"],
          "shortlist": 10, "customers of search": 40, "customers of validation": 20, "events": [1, 6, 9],
          "spaces": {**CONFIG["spaces"], "network": {"dim": [4], "max_length": [12], "epochs": [1], "batch_size": [16],
@@ -241,7 +242,7 @@ def test_results_tell_levels_differences_and_verdicts(done, world):
 
 def test_a_count_that_is_no_network_has_one_row_and_is_compared_with_every_seed(done):
     tables = {"a": {"all": np.array([[0.6, 0.7, np.nan, 0.4], [0.8, 0.9, np.nan, 0.6]])}, "b": {"all": np.array([[0.5, 0.5, np.nan, 0.5]])}}
-    found = shop_report.contrasts({"contrasts": [["a", "b"]], "margin": 0.03}, tables, "all")["a minus b"]
+    found = shop_report.contrasts([["a", "b"]], 0.03, tables, "all")["a minus b"]
     assert found[0] == pytest.approx(1 / 6, abs=1e-4)
     three = np.array([[0.1, 0.2, -0.1], [0.3, 0.4, 0.1]])
     seeds = stats.t.interval(0.95, 1, three.mean(), three.mean(1).std(ddof=1) / 2**0.5)
@@ -252,6 +253,7 @@ def test_every_registered_setting_and_name_fits():
     assert json.loads(json.dumps(CONFIG)) == CONFIG
     arms = shop.arms_of(CONFIG)
     assert set(CONFIG["full ranking"]) <= set(arms) and {arm for pair in CONFIG["contrasts"] for arm in pair} <= set(arms)
+    assert {arm for pair in CONFIG["contrasts, told"] for arm in pair} == {f"{arm}, told" for arm in CONFIG["told"]}
     assert {arm for pair in shop_report.HEADLINE for arm in pair} <= set(CONFIG["full ranking"])
     for arm in (*CONFIG["arms"], *CONFIG["told"]):
         assert shop.POOLINGS.get(arm, arm) in POOLINGS

@@ -14,6 +14,7 @@ from recsys.book.pays.search import settings_of
 from recsys.book.pieces import After
 from recsys.book.reach import Place, reach
 from recsys.book.source import Unreachable
+from recsys.cli.reproduce import run_studies
 from recsys.data import DataError, entry
 
 STUDY = '''
@@ -42,6 +43,17 @@ def count():
 
 def never_called():
     return 3
+'''
+PIECES = '''
+def pieces(config):
+    return {str(place): piece for place in range(12)}
+
+
+def piece():
+    time.sleep(0.3)
+    return {"process": os.getpid()}
+
+
 '''
 MODELS = '''
 class Model:
@@ -156,6 +168,30 @@ def test_the_seconds_of_a_study_count_the_processes_it_starts(shelf):
     change(shelf, "studies/toy.py", "counting.count()", f"counting.count() + {busy}")
     change(shelf, "studies/toy.py", "from shelf import counting", "import subprocess\nimport sys\nfrom shelf import counting")
     assert studies.run_study(shelf, "toy") > 0.15
+
+
+def test_pieces_are_made_by_as_many_processes_as_there_are_cores(shelf, monkeypatch):
+    change(shelf, "studies/toy.py", "def run(config):", PIECES + "def run(config, done):")
+    change(shelf, "studies/toy.py", "from shelf import counting", "import os\nimport time\nfrom shelf import counting")
+    monkeypatch.setattr(studies, "cores", lambda: 3)
+    told = []
+    studies.run_study(shelf, "toy", told.append)
+    kept = [json.loads(path.read_text()) for path in (shelf / ".reproduce/pieces/toy").glob("*.json")]
+    assert len(kept) == 12 and len({piece["result"]["process"] for piece in kept}) > 1
+    assert len(told) < 12, "this process was told of what others made"
+
+
+def test_only_stale_studies_run_where_that_is_asked(shelf, monkeypatch):
+    (shelf / "studies/other.py").write_text((shelf / "studies/toy.py").read_text())
+    ran = []
+    monkeypatch.setattr(studies, "run_study", lambda at, name: ran.append(name) or 0.0)
+    monkeypatch.setattr(studies, "missing_data", lambda at, name: [])
+    run_studies(shelf, True)
+    assert ran == ["other"], "it has no result yet, the other one is fresh"
+    change(shelf, "studies/toy.py", '"a": 1', '"a": 2')
+    run_studies(shelf, True)
+    run_studies(shelf, False)
+    assert ran == ["other", *2 * ["other", "toy"]]
 
 
 def test_a_method_named_by_a_setting_counts(shelf):

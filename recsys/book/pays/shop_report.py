@@ -1,6 +1,6 @@
 """What the tests in the shop say: levels, the pairs that were registered, Holm over each family."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,9 +29,12 @@ def results(config: Mapping[str, Any], done: Mapping[str, dict]) -> dict[str, An
         "headline": headline(config, tables),
         "headline by events": by_events(config, tables, part.questions.lengths()),
         "contrasts": {
-            name: contrasts(config, tables, name)
+            name: contrasts(config["contrasts"], config["margin"], tables, name)
             for name in ("all", *PAIRS, INSIDE, SHORTLIST)
         },
+        "contrasts, told": contrasts(
+            config["contrasts, told"], config["margin"], tables, SHORTLIST
+        ),
     }
 
 
@@ -136,19 +139,28 @@ def by_events(
 
 
 def contrasts(
-    config: Mapping[str, Any], tables: Mapping[str, Mapping], name: str
+    pairs: Sequence[Sequence[str]],
+    share: float,
+    tables: Mapping[str, Mapping],
+    name: str,
 ) -> dict[str, list[float]]:
-    """Every registered pair in one metric, Holm over all of them.
+    """Pairs of arms that were registered together, in one metric, Holm over all of them.
+
+    Args:
+        pairs: of arms, the second taken off the first.
+        share: of the level of the first, the margin.
+        tables: of every arm and metric, (seeds, customers).
+        name: of the metric.
 
     Returns:
         Difference, its interval, p-value after Holm, and the smallest difference that
         would have been seen four times out of five.
     """
     found = {}
-    for ours, theirs in config["contrasts"]:
+    for ours, theirs in pairs:
         a, b = np.broadcast_arrays(tables[ours][name], tables[theirs][name])
         known = np.isfinite(a[0])
-        margin = config["margin"] * a[:, known].mean()
+        margin = share * a[:, known].mean()
         pair = verdict(a[:, known], b[:, known], margin)
         found[f"{ours} minus {theirs}"] = pair
     adjusted = holm(np.array([pair.p_value for pair in found.values()]))
