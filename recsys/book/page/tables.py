@@ -28,7 +28,7 @@ BRACKET = re.compile(rf"(?<=\[)({NUMBER}),? (?={NUMBER}\])")
 LARGE = re.compile(r"\d{4,}")
 LIKE_A_NUMBER = re.compile(
     rf"(?:{NUMBER})?(?: ± {NUMBER})?\s*(?:[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])?"
-    rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]|never|\(control\)"
+    rf"|{DATE}(?: to {DATE})?|nan|NaN|[-–—]|never|none|\(control\)"
 )
 BOUNDS = re.compile(rf"(?P<value>{NUMBER}) (?P<bounds>[\[(]{NUMBER}(?:, | to ){NUMBER}[\])])")
 VERDICT = re.compile(
