@@ -101,6 +101,17 @@ OTHER = (
 )
 """What another process runs, in the checkout, to make some of a study's pieces."""
 
+ALONE = (
+    "import sys; from pathlib import Path; from recsys.book.studies import run_study; "
+    "print(f'  {run_study(Path.cwd(), sys.argv[1]):.0f} s')"
+)
+"""What a process of its own runs, in the checkout, to make a whole study."""
+
+ONE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+}
+"""A sum over several threads has other last digits, and a loop makes them first ones."""
+
 ROOTS = ("run", "pieces")
 """The functions of a study that make its result."""
 
@@ -198,11 +209,21 @@ def run_study(at: Path, name: str, say: Callable[[str], None] = print) -> float:
     return seconds
 
 
+def run_alone(at: Path, name: str) -> bool:
+    """Run a study in a process of its own, each part of it on one thread.
+
+    Returns:
+        Whether it came to its end.
+    """
+    command = [sys.executable, "-c", ALONE, name]
+    return not subprocess.run(command, cwd=at, env={**os.environ, **ONE_THREAD}).returncode
+
+
 def _side_by_side(
     at: Path, name: str, say: Callable[[str], None]
 ) -> tuple[dict[str, dict], dict[str, float]]:
     """Have every piece of a study, as many at a time as there are cores."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **ONE_THREAD}
     others = [
         subprocess.Popen([sys.executable, "-c", OTHER, name], cwd=at, env=environment)
         for _ in range(cores() - 1)

@@ -40,8 +40,7 @@ def reproduce(
     Returns:
         0, or 1 where data, a notebook, a claim or the book failed.
     """
-    if full:
-        run_studies(at, changed)
+    failed = run_studies(at, changed) if full else []
     if update:
         _update(at, names)
     record = passes.recorded(at) if reuse else None
@@ -54,12 +53,18 @@ def reproduce(
         moved.write_text(report(at, record), "utf-8")
     page = _built(at)
     _end(at, record, page)
-    return 0 if record["ok"] and page else 1
+    for name in failed:
+        typer.echo(f"The study {name} did not come to its end (see above)")
+    return 0 if record["ok"] and page and not failed else 1
 
 
-def run_studies(at: Path, changed: bool) -> None:
-    """Run the studies one after the other; with `changed`, only those that are stale."""
-    waiting = studies.waiting(at)
+def run_studies(at: Path, changed: bool) -> list[str]:
+    """Run the studies one after the other; with `changed`, only those that are stale.
+
+    Returns:
+        Those that did not come to their end; the others are run all the same.
+    """
+    waiting, failed = studies.waiting(at), []
     for name in studies.names(at):
         if changed and name not in waiting and not studies.differences(at, name)[0]:
             continue
@@ -71,7 +76,9 @@ def run_studies(at: Path, changed: bool) -> None:
             )
             continue
         typer.echo(f"Running the study {name} ...")
-        typer.echo(f"  {studies.run_study(at, name):.0f} s")
+        if not studies.run_alone(at, name):
+            failed.append(name)
+    return failed
 
 
 def _update(at: Path, names: Sequence[str]) -> None:

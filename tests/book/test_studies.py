@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -184,14 +185,25 @@ def test_pieces_are_made_by_as_many_processes_as_there_are_cores(shelf, monkeypa
 def test_only_stale_studies_run_where_that_is_asked(shelf, monkeypatch):
     (shelf / "studies/other.py").write_text((shelf / "studies/toy.py").read_text())
     ran = []
-    monkeypatch.setattr(studies, "run_study", lambda at, name: ran.append(name) or 0.0)
+    monkeypatch.setattr(studies, "run_alone", lambda at, name: ran.append(name) or name != "other")
     monkeypatch.setattr(studies, "missing_data", lambda at, name: [])
     run_studies(shelf, True)
     assert ran == ["other"], "it has no result yet, the other one is fresh"
     change(shelf, "studies/toy.py", '"a": 1', '"a": 2')
-    run_studies(shelf, True)
-    run_studies(shelf, False)
+    assert run_studies(shelf, True) == ["other"], "it failed, and the next one ran"
+    assert run_studies(shelf, False) == ["other"]
     assert ran == ["other", *2 * ["other", "toy"]]
+
+
+def test_a_study_runs_in_a_process_of_its_own_on_one_thread(shelf, monkeypatch, capfd):
+    change(shelf, "studies/toy.py", '"told": Model().told()', '"told": os.environ["OPENBLAS_NUM_THREADS"]')
+    change(shelf, "studies/toy.py", "from shelf import counting", "import os\nfrom shelf import counting")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    assert studies.run_alone(shelf, "toy")
+    assert studies.study("toy")["told"] == "1" and re.search(r"\d s\n$", capfd.readouterr().out)
+    change(shelf, "studies/toy.py", '"a": 1', '"b": 1')
+    assert not studies.run_alone(shelf, "toy")
+    assert "KeyError: 'a'" in capfd.readouterr().err
 
 
 def test_a_method_named_by_a_setting_counts(shelf):
