@@ -80,6 +80,7 @@ def reproduce(
         _say_what_changed(say, before, here, [path.stem for path in todo])
     kept = {name: run for name, run in same.items() if at / _file(name) not in todo}
     record = {"tree": tree_hash(at), "made on": machine(), "notebooks": kept}
+    record["at once"] = len(todo) == len(chosen(at))
     start = time.perf_counter()
     jobs = {path.stem: partial(_validated, at, path) for path in todo}
     for name, run, seconds in told(jobs, expected(at, before), say):

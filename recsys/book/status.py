@@ -23,6 +23,8 @@ NONE = "No pass is kept here yet: `recsys reproduce --keep` keeps one.\n"
 def keep_pass(at: Path, record: dict) -> Path:
     """Keep a pass for the status page; notebooks that it did not run stay as they were.
 
+    So does the time on the clock, which is that of the last pass that ran them all.
+
     Args:
         at: the checkout.
         record: of `recsys.book.reproduce`.
@@ -39,7 +41,8 @@ def keep_pass(at: Path, record: dict) -> Path:
         name: {"made on": made_on} | {part: run[part] for part in taken}
         for name, run in record["notebooks"].items()
     }
-    kept = {"wall seconds": record["wall seconds"], "whole": not record["missing"]}
+    timed = record if record["at once"] else before
+    kept = {"wall seconds": timed.get("wall seconds"), "whole": not record["missing"]}
     kept["notebooks"] = {**before["notebooks"], **runs}
     path.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     return path
@@ -117,7 +120,7 @@ def _machines(order: list[str], passes: Mapping[str, dict]) -> str:
     whole = [
         f"All notebooks, {setting}: {kept['wall seconds']:,.0f} s on the clock."
         for setting, kept in passes.items()
-        if kept["whole"]
+        if kept["whole"] and kept["wall seconds"] is not None
     ]
     table = _table(["", *(f"pass {n}" for n in range(1, len(made) + 1))], rows)
     return "\n\n".join([table.rstrip(), *whole]) + "\n"

@@ -180,7 +180,7 @@ def passed(monkeypatch, tmp_path):
     from recsys.book import build, reproduce, root
 
     asked = []
-    record = {"ok": True, "notebooks": {}, "claims": {}, "missing": [], "wall seconds": 1.0,
+    record = {"ok": True, "notebooks": {}, "claims": {}, "missing": [], "wall seconds": 1.0, "at once": True,
               "made on": {"setting": "native", "versions": {}}}  # fmt: skip
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "claims.yml").write_text("")
