@@ -1,4 +1,7 @@
-"""What mixing a history costs as it grows: attention, a decay like it, a recurrence."""
+"""What mixing a history costs as it grows: attention, a decay like it, a recurrence.
+
+Several rounds, so that a reader sees how far an exponent can be trusted.
+"""
 
 import time
 
@@ -13,7 +16,8 @@ CONFIG = {
     "dim": 64,
     "heads": 4,
     "lengths": [64, 128, 256, 512, 1024, 2048],
-    "repeats": 9,
+    "rounds": 9,
+    "repeats": 3,
     "fitted from": 512,
 }
 
@@ -21,9 +25,22 @@ CONFIG = {
 def run(config):
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    rounds = [one_round(config) for _ in range(config["rounds"])]
+    return {
+        "protocol": (
+            "one history, forward only, one thread; processor time of a call, median of "
+            f"{config['repeats']} repeats; {config['rounds']} rounds, times: their medians"
+        ),
+        "milliseconds": medians(config, rounds),
+        "exponent": {name: exponents(config, rounds, name) for name in rounds[0]},
+    }
+
+
+def one_round(config):
+    """Milliseconds of each way, a number for each length."""
     dim, heads = config["dim"], config["heads"]
     attention, decay = AttentionMixer(dim, heads).eval(), DecayMixer(dim, heads).eval()
-    rows = []
+    taken = {}
     for length in config["lengths"]:
         items = torch.randn(1, length, dim)
         age, mask = causal_ages(torch.ones(1, length, dtype=torch.int64))
@@ -33,33 +50,34 @@ def run(config):
             "decay, as a recurrence": lambda: recurrence(decay, items),
         }
         with torch.no_grad():
-            different = (
-                (ways["decay, as a matrix"]() - ways["decay, as a recurrence"]())
-                .abs()
-                .max()
-            )
-            if different > 1e-4:
-                raise AssertionError(
-                    f"The two decays differ by {different} at length {length}."
-                )
-            rows.append(
-                {"length": length}
-                | {
-                    name: milliseconds(way, config["repeats"])
-                    for name, way in ways.items()
-                }
-            )
-    fitted = [row for row in rows if row["length"] >= config["fitted from"]]
-    exponents = {
-        name: slope([row["length"] for row in fitted], [row[name] for row in fitted])
-        for name in rows[0]
-        if name != "length"
+            two = [ways[f"decay, as a {form}"]() for form in ("matrix", "recurrence")]
+            if (two[0] - two[1]).abs().max() > 1e-4:
+                raise AssertionError(f"The two decays differ at length {length}.")
+            for name, way in ways.items():
+                taken.setdefault(name, []).append(milliseconds(way, config["repeats"]))
+    return taken
+
+
+def medians(config, rounds):
+    """A row for each length: the median over rounds of each way."""
+    found = {
+        name: np.median([one[name] for one in rounds], axis=0) for name in rounds[0]
     }
-    return {
-        "protocol": "one history, forward only, one thread; processor time of a call, median of repeats",
-        "milliseconds": rows,
-        "exponent": exponents,
-    }
+    return [
+        {"length": length}
+        | {name: round(float(row[place]), 3) for name, row in found.items()}
+        for place, length in enumerate(config["lengths"])
+    ]
+
+
+def exponents(config, rounds, name):
+    """The exponent of time in length: median, least and largest of the rounds."""
+    lengths = np.array(config["lengths"])
+    long = lengths >= config["fitted from"]
+    found = [slope(lengths[long], np.array(one[name])[long]) for one in rounds]
+    return [
+        round(float(value), 3) for value in (np.median(found), min(found), max(found))
+    ]
 
 
 def recurrence(decay, items):
@@ -84,9 +102,9 @@ def milliseconds(way, repeats):
         for _ in range(3):
             way()
         taken.append((time.process_time() - start) / 3)
-    return round(1e3 * float(np.median(taken)), 3)
+    return 1e3 * float(np.median(taken))
 
 
 def slope(lengths, times):
     """The exponent of time in length."""
-    return round(float(np.polyfit(np.log(lengths), np.log(times), 1)[0]), 3)
+    return float(np.polyfit(np.log(lengths), np.log(times), 1)[0])
