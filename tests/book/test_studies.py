@@ -201,7 +201,7 @@ def test_a_study_runs_in_a_process_of_its_own_on_one_thread(shelf, monkeypatch, 
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     assert studies.run_alone(shelf, "toy")
     assert studies.study("toy")["told"] == "1" and re.search(r"\d s\n$", capfd.readouterr().out)
-    change(shelf, "studies/toy.py", '"a": 1', '"b": 1')
+    change(shelf, "studies/toy.py", '"a": 1', '"other": 1')  # of another size, so that no cached code is taken
     assert not studies.run_alone(shelf, "toy")
     assert "KeyError: 'a'" in capfd.readouterr().err
 
