@@ -208,7 +208,7 @@ def pays_command(
     """Ask of one log what the book asks: does attention pay? Takes minutes to hours.
 
     Of impressions, by MIND's name or the path of its directory or zip: a candidate that
-    asks the clicks before it, minus their mean.
+    asks the clicks before it, minus a learned decay of them, and minus their mean.
     """
     from recsys.cli.pays import pays
 

@@ -2,8 +2,8 @@
 
 The same network with attention and with the learned decay, a counter beside them,
 settings drawn from the registered space, chosen on validation, the test read once a
-seed. Of impressions (MIND), a candidate that asks the history and one that is given its
-mean. What is made is kept in `.reproduce`: a run that was stopped goes on.
+seed. Of impressions (MIND), a candidate that asks the history, one that is given a
+learned decay of it, and one that is given its mean. What is made is kept in `.reproduce`: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def _of_slates(
     done = _made(at, made_from, made)
     found = slates.told(config, done, name)
     _say(f"{name}: {found['units']:,} readers", config, slates.METRIC, found["arms"])
-    _judge("Softmax minus mean", found["softmax minus mean"])
+    for other, row in found["softmax minus"].items():
+        _judge(f"Softmax minus {other}", row)
     print(slates.protocol(world))
 
 

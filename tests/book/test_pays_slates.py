@@ -1,4 +1,4 @@
-"""`recsys pays` of impressions: the cut in time, AUC within a reader, two arms tried alike, pieces that are kept.
+"""`recsys pays` of impressions: the cut in time, AUC within a reader, three arms tried alike, pieces that are kept.
 
 Lines in MIND's documented format, about readers who like two topics each; MIND itself is not at hand.
 """
@@ -188,9 +188,9 @@ def test_settings_are_chosen_on_validation_and_the_test_is_read_once_a_seed(worl
     assert np.array(piece["tests"]["w"]["units"]).min() == 1
 
 
-def test_both_arms_learn_the_readers_and_are_those_of_the_bing_sample(world):
+def test_every_arm_learns_the_readers_and_they_are_those_of_the_bing_sample_and_a_decay(world):
     """The planted topics are there to be had; which arm is ahead is not asserted."""
-    assert slates.READERS == pays_bing.READERS
+    assert slates.READERS == pays_bing.READERS | {"decay": "decay"}
     settings = {"epochs": 4, "learning_rate": 0.05, "dropout": 0.0, "dim": 16}
     for arm, reader in slates.READERS.items():
         model = slates.trained(world, arm, settings, 0, "test")
@@ -202,16 +202,18 @@ def test_both_arms_learn_the_readers_and_are_those_of_the_bing_sample(world):
 def test_a_gain_of_softmax_pays_and_the_margin_is_of_the_mean():
     rng = np.random.default_rng(4)
     mean = 0.6 + rng.normal(size=(3, 50)) / 100
-    gains = {"mean": 0, "softmax": 0.1 + rng.normal(size=(3, 50)) / 100}
+    gains = {"mean": 0, "decay": 0.05, "softmax": 0.1 + rng.normal(size=(3, 50)) / 100}
     done = {f"w: {arm}": {"search": [{"validation": 0.6}], "settings": {}, "at an end": [],
                           "tests": {"w": {"units": (mean + gain).tolist(), "seconds": 1}}} for arm, gain in gains.items()}  # fmt: skip
     found = slates.told(CONFIG, done, "w")
-    assert found["units"] == 50 and [row["level"][0] for row in found["arms"].values()] == pytest.approx([0.6, 0.7], abs=0.005)
-    row = found["softmax minus mean"]
+    assert found["units"] == 50 and [row["level"][0] for row in found["arms"].values()] == pytest.approx([0.6, 0.65, 0.7], abs=0.005)
+    row = found["softmax minus"]["mean"]
+    assert found["softmax minus"]["decay"]["difference"] == pytest.approx(0.05, abs=0.005)
     assert row["low"] > 0.09 and row["p_value"] < 0.05 and not row["within_margin"]
     for share, within in ((0.0299, True), (0.0301, False)):
-        done["w: softmax"]["tests"]["w"]["units"] = (mean + share * mean.mean()).tolist()
-        assert slates.told(CONFIG, done, "w")["softmax minus mean"]["within_margin"] is within
+        decay = np.array(done["w: decay"]["tests"]["w"]["units"])
+        done["w: softmax"]["tests"]["w"]["units"] = (decay + share * decay.mean()).tolist()
+        assert slates.told(CONFIG, done, "w")["softmax minus"]["decay"]["within_margin"] is within
 
 
 @pytest.fixture
@@ -229,12 +231,14 @@ SMALL = ["--settings", 1, "--seeds", 2]
 def test_it_says_verdict_and_protocol_and_a_second_run_trains_nothing(mirrored, monkeypatch):
     done = typed("pays", "--data", "mind-small-dev", *SMALL)
     assert done.exit_code == 0, done.output
-    first, second, *told = done.stdout.splitlines()
-    assert first.startswith("mind-small-dev, after a cut: mean: ") and second.startswith("mind-small-dev, after a cut: softmax: ")
+    first, second, third, *told = done.stdout.splitlines()
+    assert first.startswith("mind-small-dev, after a cut: mean: ") and second.startswith("mind-small-dev, after a cut: decay: ")
+    assert third.startswith("mind-small-dev, after a cut: softmax: ")
     assert told[0].startswith("mind-small-dev, after a cut: ") and told[0].endswith(" readers, 1 settings, 2 seeds")
-    assert told[1].split()[:2] == ["validation", "AUC"] and [line.split()[0] for line in told[2:4]] == ["mean", "softmax"]
-    assert "Softmax minus mean: " in told[4] and "could have been seen" in told[4] and told[5].startswith("Verdict: ")
-    assert told[6].startswith("one cut in time, validation 15%, test 25% of the impressions") and "MIND shuffles" in told[6]
+    assert told[1].split()[:2] == ["validation", "AUC"] and [line.split()[0] for line in told[2:5]] == ["mean", "decay", "softmax"]
+    assert "Softmax minus decay: " in told[5] and "could have been seen" in told[5] and told[6].startswith("Verdict: ")
+    assert "Softmax minus mean: " in told[7] and told[8].startswith("Verdict: ")
+    assert told[9].startswith("one cut in time, validation 15%, test 25% of the impressions") and "MIND shuffles" in told[9]
     monkeypatch.setattr(slates, "trained", None)  # a call is an error
     again = typed("pays", "--data", mirrored / "mirror" / "mind-small-dev", *SMALL)  # of one name, so of the same pieces
     assert again.exit_code == 0 and again.stdout.splitlines() == told
