@@ -23,7 +23,7 @@ NONE = "No pass is kept here yet: `recsys reproduce --keep` keeps one.\n"
 def keep_pass(at: Path, record: dict) -> Path:
     """Keep a pass for the status page; notebooks that it did not run stay as they were.
 
-    So does the time on the clock, which is that of the last pass that ran them all.
+    So do the time on the clock, and whether all were run at once.
 
     Args:
         at: the checkout.
@@ -35,14 +35,16 @@ def keep_pass(at: Path, record: dict) -> Path:
     made_on = record["made on"]
     path = at / PASSES / f"{made_on['setting']}.json"
     path.parent.mkdir(exist_ok=True)
-    before = read_passes(at).get(made_on["setting"], {"notebooks": {}})
+    nothing = {"notebooks": {}, "wall seconds": None, "whole": False}
+    before = read_passes(at).get(made_on["setting"], nothing)
     taken = ("ok", "seconds", "processor seconds", "claims")
     runs = {
         name: {"made on": made_on} | {part: run[part] for part in taken}
         for name, run in record["notebooks"].items()
     }
-    timed = record if record["at once"] else before
-    kept = {"wall seconds": timed.get("wall seconds"), "whole": not record["missing"]}
+    kept = {"wall seconds": before["wall seconds"], "whole": before["whole"]}
+    if record["at once"] and not record["missing"]:
+        kept = {"wall seconds": record["wall seconds"], "whole": True}
     kept["notebooks"] = {**before["notebooks"], **runs}
     path.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     return path
@@ -120,7 +122,7 @@ def _machines(order: list[str], passes: Mapping[str, dict]) -> str:
     whole = [
         f"All notebooks, {setting}: {kept['wall seconds']:,.0f} s on the clock."
         for setting, kept in passes.items()
-        if kept["whole"] and kept["wall seconds"] is not None
+        if kept["whole"]
     ]
     table = _table(["", *(f"pass {n}" for n in range(1, len(made) + 1))], rows)
     return "\n\n".join([table.rstrip(), *whole]) + "\n"

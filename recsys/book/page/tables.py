@@ -57,7 +57,6 @@ def mended(body: str) -> str:
         The same with other tables.
     """
 
-
     def mend(found: re.Match) -> str:
         cell = body.rfind(CELL, 0, found.start())
         tags = body[cell + len(CELL) : body.find(">", cell)] if cell >= 0 else ""
